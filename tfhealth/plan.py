@@ -1,0 +1,54 @@
+"""(Checklist) -> what to probe: the rules pull, nothing is measured that none of them reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tfhealth.conditions import Bound, holds
+from tfhealth.rules.checklist import Checklist
+from tfhealth.rules.model import Constraint, Measure
+from tfhealth.series import Attribute
+from tfhealth.statistics import STATISTICS
+
+__all__ = ["Plan", "fits"]
+
+
+def fits(where: Mapping[str, Constraint], attributes: Mapping[str, Attribute]) -> bool:
+    """Return whether a site with `attributes` is one that `where` asks for; an attribute it lacks counts as None."""
+    return all(_fits(constraint, attributes.get(name)) for name, constraint in where.items())
+
+
+def _fits(constraint: Constraint, value: Attribute) -> bool:
+    if isinstance(constraint, Bound):
+        return holds(constraint, value)
+    if isinstance(constraint, list):
+        return value in constraint
+    return value == constraint
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the rules ask for: (kind, statistic, where) triples."""
+
+    requests: tuple[tuple[str, str, Mapping[str, Constraint]], ...]
+
+    @classmethod
+    def of(cls, checklist: Checklist) -> Plan:
+        """Collect what every rule of the checklist reads."""
+        measures: list[Measure] = []
+        for rule in checklist.rules:
+            measures += [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
+        # Of an expression over several kinds only the first kind's sites are chosen by `where`.
+        return cls(
+            tuple(
+                (kind, statistic, measure.where)
+                for measure in measures
+                for kind, statistic in measure.needs
+            )
+        )
+
+    def statistics(self, kind: str, attributes: Mapping[str, Attribute]) -> tuple[str, ...]:
+        """Return the names of the statistics to probe at a site, in the order of `STATISTICS`."""
+        asked = {name for k, name, where in self.requests if k == kind and fits(where, attributes)}
+        return tuple(one.name for one in STATISTICS if kind in one.kinds and one.name in asked)

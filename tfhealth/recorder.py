@@ -1,0 +1,156 @@
+"""What capture saw -> run.db: append-only, readable after any kind of death."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfhealth import run
+from tfhealth.run import DATABASE, SCHEMA_VERSION, Run
+from tfhealth.series import Attribute, Floats, Ints, Probe, Site
+
+__all__ = ["Recorder", "run_directory"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS site (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
+    position INTEGER NOT NULL, attributes TEXT NOT NULL, UNIQUE (kind, name));
+CREATE TABLE IF NOT EXISTS layout (id INTEGER PRIMARY KEY, probes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS row (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, layout INTEGER NOT NULL,
+    data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS epoch (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, step INTEGER NOT NULL,
+    logs TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, subject TEXT NOT NULL, why TEXT NOT NULL,
+    UNIQUE (subject, why));
+"""
+
+
+def run_directory(out: Path, name: str) -> Path:
+    """Return a path for a new run below `out`: `<name>-<UTC time>-<short id>`; nothing is created."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip("._") or "run"
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return out / f"{safe[:60]}-{stamp}-{uuid.uuid4().hex[:6]}"
+
+
+class Recorder:
+    """Writes one run. Every method may raise sqlite3.Error or OSError; the caller decides what that means.
+
+    Args:
+        folder: the run directory, made here; None keeps the run in memory only.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        target = ":memory:" if folder is None else str(folder / DATABASE)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(target, check_same_thread=False, isolation_level=None)
+        self._journal()
+        self._connection.executescript(_SCHEMA)
+        self._sites: dict[Site, int] = {}
+        self.meta(schema_version=SCHEMA_VERSION, status="running", started=_now())
+
+    def _journal(self) -> None:
+        # WAL survives SIGKILL and appends cheaply; network file systems refuse it.
+        mode = self._connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        if mode not in ("wal", "memory"):
+            self._connection.execute("PRAGMA journal_mode=TRUNCATE")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+
+    def meta(self, **entries: Any) -> None:
+        """Set entries of the run's meta data; values must be JSON."""
+        with self._lock:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(key, _json(value)) for key, value in entries.items()]
+            )
+
+    def site(self, site: Site, attributes: Mapping[str, Attribute], position: int = 0) -> int:
+        """Record a site, or replace the attributes of a known one; return its number."""
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO site (kind, name, position, attributes) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (kind, name) DO UPDATE SET attributes = excluded.attributes",
+                (site.kind, site.name, position, _json(dict(attributes))),
+            )
+            found = self._connection.execute(
+                "SELECT id FROM site WHERE kind = ? AND name = ?", (site.kind, site.name)
+            ).fetchone()
+        self._sites[site] = int(found[0])
+        return self._sites[site]
+
+    def layout(self, probes: Sequence[Probe]) -> int:
+        """Record the columns of the rows to come; all their sites must be known. Return the layout's number."""
+        listed = [[self._sites[probe.site], probe.statistic] for probe in probes]
+        with self._lock:
+            cursor = self._connection.execute("INSERT INTO layout (probes) VALUES (?)", (_json(listed),))
+        return int(cursor.lastrowid or 0)
+
+    def append(self, layout: int, steps: Ints, values: Floats) -> None:
+        """Append probed steps: steps int64[n], values float[n, P] in the layout's order."""
+        blobs = np.ascontiguousarray(values, dtype="<f4")
+        rows = [(int(step), layout, blob.tobytes()) for step, blob in zip(steps, blobs, strict=True)]
+        with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.executemany("INSERT INTO row (step, layout, data) VALUES (?, ?, ?)", rows)
+            finally:
+                self._connection.execute("COMMIT")
+
+    def epoch(self, epoch: int, step: int, logs: Mapping[str, float]) -> None:
+        """Record the logs of one epoch that ended after `step` steps."""
+        clean = {name: value if math.isfinite(value) else None for name, value in logs.items()}
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO epoch (epoch, step, logs) VALUES (?, ?, ?)", (epoch, step, _json(clean))
+            )
+
+    def note(self, subject: str, why: str) -> None:
+        """Record that `subject` could not be measured, and why; once for each pair."""
+        with self._lock:
+            self._connection.execute("INSERT OR IGNORE INTO note (subject, why) VALUES (?, ?)", (subject, why))
+
+    def finish(self, status: str) -> None:
+        """Record how the training ended: completed, interrupted or failed."""
+        self.meta(status=status, ended=_now())
+
+    def snapshot(self) -> Run:
+        """Return the run as it stands."""
+        with self._lock:
+            found = run.read(self._connection)
+        return Run(self.folder, found.meta, found.sites, found.tables, found.logs, found.notes, found.damage)
+
+    def close(self) -> None:
+        """Close the file, which folds the write-ahead log into it."""
+        with self._lock:
+            self._connection.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it: NumPy scalars as Python's, keys as text, the rest by its `str`."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, str | bool | int | float | type(None)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Iterable):
+        return [_plain(one) for one in value]
+    return str(value)

@@ -1,0 +1,106 @@
+"""A folder of rule files -> Checklist, or every fault in it at once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml.comments import CommentedBase
+
+from tfhealth import resources
+from tfhealth.errors import Fault, RuleError, UsageError, nearest
+from tfhealth.rules import source
+from tfhealth.rules.checklist import Checklist, Rows
+from tfhealth.rules.model import Rule
+
+__all__ = ["load_checklist"]
+
+ROWS_FILE = "checklist.yaml"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def load_checklist(folder: Path | str | None = None) -> Checklist:
+    """Read the rules in `folder` and its sub-folders; the built-in ones where it is None.
+
+    The rows are the folder's own `checklist.yaml` where it has one, else the built-in ones.
+
+    Raises:
+        UsageError: `folder` is no folder or has no rule file.
+        RuleError: every fault in every file.
+    """
+    return _builtin() if folder is None else _load(Path(folder))
+
+
+@cache
+def _builtin() -> Checklist:
+    return _load(resources.rules_dir())
+
+
+def _load(folder: Path) -> Checklist:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: not a folder of rules.")
+    files = sorted(path for path in folder.rglob("*.y*ml") if path.name != ROWS_FILE)
+    if not files:
+        raise UsageError(f"{folder}: has no rule file (*.yaml) in it.")
+    own = folder / ROWS_FILE
+    faults: list[Fault] = []
+    rows = _read(own if own.is_file() else resources.rules_dir() / ROWS_FILE, Rows, folder, faults)
+    rules: dict[str, Rule] = {}
+    for path in files:
+        rule = _read(path, Rule, folder, faults)
+        if rule is not None:
+            faults += _misplaced(path, folder, rule, rows, rules)
+            rules.setdefault(rule.id, rule)
+    if faults or rows is None:
+        raise RuleError(faults)
+    return Checklist.of(rows, list(rules.values()))
+
+
+def _shown(path: Path, folder: Path) -> str:
+    return str(Path(folder.name) / path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _read(path: Path, model: type[M], folder: Path, faults: list[Fault]) -> M | None:
+    found = source.read(path, _shown(path, folder))
+    if isinstance(found, Fault):
+        faults.append(found)
+        return None
+    try:
+        return model.model_validate(_plain(found.data))
+    except ValidationError as error:
+        faults += source.faults(found, error, model)
+        return None
+
+
+def _misplaced(path: Path, folder: Path, rule: Rule, rows: Rows | None, known: dict[str, Rule]) -> list[Fault]:
+    """Return what is wrong with the rule's place among the others: its file name, its id, the rows it names."""
+    file = _shown(path, folder)
+    found = []
+    if not path.stem.startswith(rule.id):
+        found.append(Fault(file, 1, 1, "id", f"file name must begin with the id: {rule.id}-{path.stem}{path.suffix}"))
+    if rule.id in known:
+        found.append(Fault(file, 1, 1, "id", f"{rule.id} is already the id of {known[rule.id].title!r}"))
+    if rows is not None:
+        legal = [item.id for chapter in rows.chapters for item in chapter.items]
+        for row in [rule.checklist, *rule.explained_by]:
+            if row not in legal:
+                what = f"{row!r} is no row of the checklist{nearest(row, legal)}"
+                found.append(Fault(file, 1, 1, "checklist", what))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return the file's data without the marks that round-trip reading leaves on it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, CommentedBase) or type(value) in (bool, int, float, str, type(None)):
+        return value
+    for kind in (bool, int, float, str):  # ruamel's own ScalarInt, ScalarFloat and quoted strings
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)

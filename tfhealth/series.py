@@ -1,0 +1,115 @@
+"""The words of measurement: a place (`Site`), one statistic there (`Probe`), and what it yielded (`Series`, `Panel`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["KINDS", "Attribute", "Floats", "Ints", "Panel", "Probe", "Series", "Site", "stack"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Attribute = str | int | float | bool | None
+
+KINDS = {
+    "input": "a tensor that reaches the model's first layer",
+    "label": "the targets of one output",
+    "prediction": "one output of the model",
+    "activation": "the output of one call of a layer",
+    "gradient": "the gradient of the loss with respect to one variable",
+    "weight": "one variable, before the update",
+    "update": "the change that one step made to one variable",
+    "loss": "the loss of the batch, before any averaging",
+    "log": "one entry of Keras's epoch logs",
+    "fact": "a setting of the model, the optimizer, the fit or the machine",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Site:
+    """A place in a model: its kind (one of `KINDS`) and its name, a Keras `layer.path` or `variable.path`."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Probe:
+    """One statistic at one site."""
+
+    site: Site
+    statistic: str
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """What one probe yielded.
+
+    Attributes:
+        steps: int64[n], ascending; the number of optimizer steps taken before the measured one.
+        values: float64[n]; NaN is a measured value that is not a number.
+    """
+
+    steps: Ints
+    values: Floats
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Several series of one statistic on common steps: the one shape that conditions judge.
+
+    Attributes:
+        sites: the S sites, in execution order.
+        steps: int64[n], ascending.
+        values: float64[S, n]; meaningless where not measured.
+        measured: bool[S, n]; False where the probe yielded nothing at that step.
+    """
+
+    sites: tuple[Site, ...]
+    steps: Ints
+    values: Floats
+    measured: NDArray[np.bool_]
+
+    def take(self, rows: Sequence[int]) -> Panel:
+        """Return the panel of the sites at `rows` only."""
+        index = list(rows)
+        return Panel(tuple(self.sites[i] for i in index), self.steps, self.values[index], self.measured[index])
+
+    def since(self, keep: NDArray[np.bool_]) -> Panel:
+        """Return the panel at the steps where `keep`, bool[n], is True."""
+        return Panel(self.sites, self.steps[keep], self.values[:, keep], self.measured[:, keep])
+
+    def series(self) -> list[tuple[Site, Series]]:
+        """Return each site with its series, at the steps where it was measured."""
+        return [
+            (site, Series(self.steps[known], row[known]))
+            for site, row, known in zip(self.sites, self.values, self.measured, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+
+def stack(series: Sequence[tuple[Site, Series]]) -> Panel:
+    """Lay series with their own steps over the union of these steps; what is absent is not measured."""
+    if not series:
+        empty: NDArray[Any] = np.empty((0, 0))
+        return Panel((), np.empty(0, np.int64), empty.astype(np.float64), empty.astype(bool))
+    steps = np.unique(np.concatenate([one.steps for _, one in series]))
+    values = np.full((len(series), len(steps)), np.nan)
+    measured = np.zeros(values.shape, bool)
+    for row, (_, one) in enumerate(series):
+        columns = np.searchsorted(steps, one.steps)
+        values[row, columns] = one.values
+        measured[row, columns] = True
+    return Panel(tuple(site for site, _ in series), steps, values, measured)
