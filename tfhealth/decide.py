@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -129,18 +129,18 @@ def _decide_series(rule: Rule, run: Run) -> Decision:
 
 
 def measured(measure: Measure, run: Run) -> Panel:
-    """Return the panel that a measure yields on a run: statistics, arithmetic, reference, across layers.
+    """Return the panel that a measure yields on a run: statistics, arithmetic, across layers, reference.
 
     Raises `_Undecided` where nothing was measured or no site is of the kind asked for.
     """
     panel = _computed(measure, run) if measure.expr is not None else _plain(measure, run)
-    if measure.relative_to is not None:
-        panel = derive.relative(panel, measure.relative_to)
     if measure.across is not None:
         reduced = derive.across(panel, measure.across)
         if reduced is None:
             raise _Undecided("not_applicable", f"too few layers ({len(panel)}) to compare over depth")
         panel = reduced
+    if measure.relative_to is not None:
+        panel = derive.relative(panel, measure.relative_to)
     return panel
 
 
@@ -263,7 +263,8 @@ def _quantified(rule: Rule, sites: Sequence[tuple[Site, Outcome, Attribute]], se
                 -_RANK[one[1].severity],
                 one[1].step or 0,
             )
-            ordered = tuple(sorted(reached, key=key))
+            # Some sites may breach a higher rung that too few reach: the finding has the severity of its verdict.
+            ordered = tuple((s, replace(o, severity=severity), a) for s, o, a in sorted(reached, key=key))
             reason = f"{len(reached)} of {total} {rule.measure.kind} sites"
             return Decision(rule, _VERDICT[severity], reason, ordered, total)
     where = f"at {total} {rule.measure.kind} site{'s' if total != 1 else ''}"

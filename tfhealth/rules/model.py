@@ -147,7 +147,8 @@ class Example(_Model):
         return values
 
 
-_TERM = re.compile(r"^(?P<start>[-+.\deE]+|nan|-?inf)(?:\.\.(?P<end>[-+\deE.]+))?(?:x(?P<times>\d{1,5}))?$")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_TERM = re.compile(rf"^(?P<start>{_NUMBER}|nan|-?inf)(?:\.\.(?P<end>{_NUMBER}))?(?:x(?P<times>\d{{1,5}}))?$")
 
 
 def parse_values(text: str) -> list[float]:
@@ -161,8 +162,11 @@ def parse_values(text: str) -> list[float]:
         found = _TERM.match(term)
         if not found:
             raise ValueError(f"{term!r} is not a value; write 0.5, 0.5x20, 2.3..0.1x50, nanx3 or inf")
-        start, times = float(found["start"].removesuffix("..")), int(found["times"] or 1)
-        end = float(found["end"]) if found["end"] else start
+        start, times = float(found["start"]), int(found["times"] or 1)
+        if not found["end"]:
+            values += [start] * times
+            continue
+        end = float(found["end"])
         values += [start + (end - start) * (i / (times - 1) if times > 1 else 0.0) for i in range(times)]
     return values
 

@@ -1,0 +1,311 @@
+"""The built-in checklist and rules: they load, keep their promises on their own examples, and read well."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+import string
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfhealth import resources
+from tfhealth.decide import decide, decide_example
+from tfhealth.rules import Example, Rule, load_checklist
+from tfhealth.rules.message import NAMES, render
+from tfhealth.run import Run, Table
+from tfhealth.series import Probe, Site
+
+CHECKLIST = load_checklist()
+FILES = sorted(path for path in resources.rules_dir().rglob("*.yaml") if path.name != "checklist.yaml")
+
+VARIABLE = {
+    "layer": "Dense",
+    "role": "kernel",
+    "shape": "(64, 10)",
+    "parameters": 640,
+    "units": 10,
+    "output": False,
+    "trainable": True,
+    "nested": False,
+    "position": 3,
+}
+# What capture records at a site of each kind; a rule may neither choose sites by another name nor print one.
+RECORDED = {
+    "input": {
+        "layer": "Dense",
+        "consumer": "Dense",
+        "normalized": False,
+        "dtype": "float32",
+        "rank": 2,
+        "features": 20,
+        "shape": "(None, 20)",
+        "position": 0,
+    },
+    "label": {
+        "output_activation": "softmax",
+        "units": 10,
+        "loss": "categorical_crossentropy",
+        "rank": 2,
+        "dtype": "float32",
+        "shape": "(None, 10)",
+        "encoding": "onehot",
+        "classes": 10,
+    },
+    "prediction": {
+        "activation": "softmax",
+        "units": 10,
+        "loss": "categorical_crossentropy",
+        "from_logits": False,
+        "repaired": False,
+        "broadcast": False,
+        "rank": 2,
+        "dtype": "float32",
+        "shape": "(None, 10)",
+        "label_shape": "(None, 10)",
+        "position": 0,
+    },
+    "activation": {
+        "layer": "Dense",
+        "activation": "tanh",
+        "position": 2,
+        "output": False,
+        "weighted": True,
+        "recurrent": False,
+        "units": 64,
+        "shape": "(None, 64)",
+    },
+    "gradient": VARIABLE | {"connected": True},
+    "weight": VARIABLE,
+    "update": VARIABLE,
+    "loss": {},
+    "fact": {"unrecorded": 0},
+}
+SITES = {
+    "input": "dense",
+    "label": "dense_1",
+    "prediction": "dense_1",
+    "activation": "block_2/dense",
+    "gradient": "block_2/dense/kernel",
+    "weight": "block_2/dense/kernel",
+    "update": "block_2/dense/kernel",
+    "loss": "batch",
+    "fact": "tracking",
+}
+FACTS = {"fit.initial_step"}
+
+
+def shown(rule: Rule, kind: str, example: Example) -> dict[str, object]:
+    """Return the facts that a finding of `rule` at a site of `kind` would have, were `example` what was measured."""
+    ((_, outcome, attribute),) = decide_example(rule, example).breaches
+    attributes = {} if rule.measure.across else RECORDED[kind]
+    return {
+        **attributes,
+        **dict(rule.condition.rungs())[outcome.severity].limits(),
+        "site": "dense/kernel … dense_5/kernel" if rule.measure.across else SITES[kind],
+        "step": outcome.step,
+        "value": outcome.value if attribute is None else attribute,
+        "severity": outcome.severity,
+        "count": 3,
+    }
+
+
+def sick(rule: Rule) -> list[Example]:
+    return [example for example in rule.examples if example.verdict != "pass"]
+
+
+each_rule = pytest.mark.parametrize("rule", CHECKLIST.rules, ids=lambda rule: rule.id)
+each_example = pytest.mark.parametrize(
+    ("rule", "example"),
+    [
+        pytest.param(rule, example, id=f"{rule.id}-{number}")
+        for rule in CHECKLIST.rules
+        for number, example in enumerate(rule.examples)
+    ],
+)
+
+
+def test_builtin_checklist_loads_every_rule_file():
+    """Each file under rules/ becomes one rule, named by the beginning of its file name."""
+    assert [path.stem[: path.stem.index("-")] for path in FILES] == sorted(rule.id for rule in CHECKLIST.rules)
+
+
+def test_chapters_stand_in_the_order_of_the_work():
+    """The checklist goes from the data to the record, as one goes through it at the desk."""
+    titles = [title for title, _ in CHECKLIST.chapters]
+    assert titles == [
+        "Inputs and data",
+        "Architecture and implementation",
+        "Initialization",
+        "Loss",
+        "Activations",
+        "Gradients and updates",
+        "Golden tests",
+        "Tracking",
+    ]
+
+
+def test_rows_are_75_and_each_id_is_there_once():
+    """Every piece of advice has one row, and no row's id is used twice."""
+    counts = Counter(item.id for item in CHECKLIST.items)
+    assert {row: count for row, count in counts.items() if count > 1} == {}
+    assert len(counts) == 75
+
+
+def test_rows_cite_only_articles_that_are_listed():
+    """The first letter of each source is the abbreviation of an article in `sources`."""
+    cited = {source[0] for item in CHECKLIST.items for source in item.sources}
+    assert cited == set(CHECKLIST.sources)
+
+
+def test_row_that_no_fit_can_decide_says_what_to_do():
+    """A row without fit and static asks the person or says what it would take; one with a rule does neither."""
+    silent = [
+        item.id
+        for item in CHECKLIST.items
+        if not {"fit", "static"} & set(item.how) and item.guide is None and item.missing is None
+    ]
+    both = [item.id for item in CHECKLIST.items if CHECKLIST.rules_for(item.id) and (item.guide or item.missing)]
+    assert (silent, both) == ([], [])
+
+
+def test_question_to_the_person_is_asked_where_the_row_is_a_guide():
+    """A row has the text of a question exactly where a person must answer it."""
+    asking = {item.id for item in CHECKLIST.items if item.guide is not None}
+    assert asking == {item.id for item in CHECKLIST.items if "guide" in item.how}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_file_lies_in_the_folder_of_its_row(path: Path):
+    """The folder is the chapter of the row that the rule decides, and the slug is the fault in small letters."""
+    rule = CHECKLIST.rule(path.stem.split("-")[0])
+    assert rule is not None
+    assert path.parent.name == rule.checklist.split(".")[0]
+    assert re.fullmatch(rf"{rule.id}(-[a-z]+)+", path.stem)
+
+
+@each_rule
+def test_rule_names_rows_that_exist(rule: Rule):
+    """The row that a rule decides and the rows that explain it are rows of the checklist, and not the same."""
+    rows = {item.id for item in CHECKLIST.items}
+    assert {rule.checklist, *rule.explained_by} <= rows
+    assert rule.checklist not in rule.explained_by
+    assert len(set(rule.explained_by)) == len(rule.explained_by)
+
+
+def test_no_row_explains_itself_by_way_of_others():
+    """`explained_by` leads from every row to causes and never back to it."""
+    graph: dict[str, set[str]] = {}
+    for rule in CHECKLIST.rules:
+        graph.setdefault(rule.checklist, set()).update(rule.explained_by)
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert order.index("data.standardized") < order.index("act.dead-relu") < order.index("loss.decreases")
+
+
+@each_example
+def test_example_reaches_its_verdict(rule: Rule, example: Example):
+    """On its own example a rule reaches the verdict, and the severity and step where they are given."""
+    decision = decide_example(rule, example)
+    ((_, outcome, _),) = decision.breaches
+    assert decision.verdict == example.verdict
+    if example.severity is not None:
+        assert outcome.severity == example.severity
+    if example.step is not None:
+        assert outcome.step == example.step
+
+
+@each_rule
+def test_every_threshold_is_shown_by_an_example(rule: Rule):
+    """Each rung of a rule is reached by one of its examples, so no threshold can change unseen."""
+    reached = {decide_example(rule, example).severity for example in rule.examples}
+    assert {name for name, _ in rule.condition.rungs()} <= reached
+
+
+@each_rule
+def test_rule_chooses_sites_by_what_is_recorded(rule: Rule):
+    """A name in `where`, `when` or `attribute` that capture does not record would make the rule silent for ever."""
+    measures = [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
+    for measure in measures:
+        for kind in measure.kinds:
+            assert set(measure.where) <= set(RECORDED[kind])
+            assert measure.attribute is None or measure.attribute in RECORDED[kind]
+    assert set(rule.when) <= FACTS
+
+
+@each_rule
+def test_texts_name_only_what_the_site_provides(rule: Rule):
+    """Message and advice of every breach are filled in completely at every kind of site of the rule."""
+    for kind in rule.measure.kinds:
+        for example in sick(rule):
+            facts = shown(rule, kind, example)
+            for template in (rule.message, rule.advice):
+                names = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+                assert {name for name in names if facts.get(name) is None} == set()
+                assert "unknown" not in render(template, facts)
+            assert not re.search(r"\bnan\b", render(rule.message, facts))
+
+
+@each_rule
+def test_message_is_one_sentence_with_the_place(rule: Rule):
+    """A message begins like a sentence, ends with its only full stop, and names the place where there are several."""
+    (kind, *_) = rule.measure.kinds
+    text = render(rule.message, shown(rule, kind, sick(rule)[0]))
+    assert text.endswith(".")
+    assert not re.search(r"\. [A-Z]", text)
+    one_place = kind in ("loss", "fact") or rule.measure.across == "root_square_sum"
+    assert one_place or "{site}" in rule.message
+
+
+@each_rule
+def test_code_in_the_advice_is_python(rule: Rule):
+    """What stands in a fence can be pasted: it parses as Python once the names are filled in."""
+    (kind, *_) = rule.measure.kinds
+    advice = render(rule.advice, shown(rule, kind, sick(rule)[0]))
+    assert advice.count("```") % 2 == 0
+    for code in re.findall(r"```python\n(.*?)```", advice, re.DOTALL):
+        assert ast.parse(code).body
+
+
+def test_every_legal_name_of_a_message_has_facts_behind_it():
+    """The table above provides each name that a message may use, so that none is left out of these tests by mistake."""
+    provided = {name for attributes in RECORDED.values() for name in attributes}
+    assert set(NAMES) - provided == {"site", "step", "value", "low", "high", "severity", "count"}
+
+
+def recorded(kind: str, statistic: str, rows: list[list[float]]) -> Run:
+    """Return a run with one statistic at kernels of one kind, a row of values for each."""
+    probes = tuple(Probe(Site(kind, f"dense_{number}/kernel"), statistic) for number in range(len(rows)))
+    sites = {probe.site: VARIABLE for probe in probes}
+    steps = np.arange(len(rows[0]))
+    return Run(None, {}, sites, (Table(probes, steps, np.array(rows).T),))
+
+
+def judged(rule_id: str, run: Run) -> tuple[str, str | None]:
+    rule = CHECKLIST.rule(rule_id)
+    assert rule is not None
+    decision = decide(rule, run)
+    return decision.verdict, decision.severity
+
+
+@pytest.mark.parametrize(
+    ("growth", "expected"), [(20.0, ("pass", None)), (60.0, ("warn", "warning")), (400.0, ("fail", "error"))]
+)
+def test_exploding_gradients_do_not_depend_on_the_number_of_layers(growth, expected):
+    """The norm over all kernels is set against its own start, so sixteen kernels are judged as one would be."""
+    row = [0.1] * 10 + [0.1 * growth] * 10
+    assert judged("GRAD003", recorded("gradient", "norm", [row])) == expected
+    assert judged("GRAD003", recorded("gradient", "norm", [row] * 16)) == expected
+
+
+def test_one_wild_kernel_does_not_raise_the_severity_of_the_others():
+    """Where half of the kernels must breach, the finding has the rung that half of them reach."""
+    ratios = [0.9, 0.08, 0.08, 0.08]
+    updates = recorded("update", "norm", [[ratio] * 30 for ratio in ratios])
+    weights = recorded("weight", "norm", [[1.0] * 30 for _ in ratios])
+    (left,), (right,) = updates.tables, weights.tables
+    table = Table(left.probes + right.probes, left.steps, np.hstack([left.values, right.values]))
+    run = Run(None, {}, {**updates.sites, **weights.sites}, (table,))
+    assert judged("GRAD006", run) == ("warn", "warning")

@@ -1,0 +1,214 @@
+"""`HealthCallback`: Keras's hooks -> a watched fit, a verdict on the console, and a report."""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+
+from tfhealth import report
+from tfhealth.capture.schedule import Schedule
+from tfhealth.capture.session import Session
+from tfhealth.capture.summary import epoch_line, summary
+from tfhealth.decide import decide
+from tfhealth.diagnosis import evaluate
+from tfhealth.errors import UsageError
+from tfhealth.plan import Plan
+from tfhealth.recorder import run_directory
+from tfhealth.result import Result
+from tfhealth.rules import Checklist, load_checklist
+from tfhealth.series import Attribute
+
+__all__ = ["DEFAULT_OUT", "HealthCallback"]
+
+DEFAULT_OUT = "tfhealth_runs"
+_LIVE_SHARE = 0.02  # of the time since the last live verdict that the next one may take
+
+
+class HealthCallback(keras.callbacks.Callback):
+    """Watches a fit, judges it, and writes a report; training itself is not changed.
+
+    Args:
+        every: N probes every N-th step; "auto" probes the first steps, then fewer, then what `overhead` allows.
+        overhead: share of the wall time that probing may cost under "auto".
+        rules: a folder of rule files; the built-in rules where it is None.
+        out: folder in which the run directory is made, `tfhealth_runs/` by default.
+        formats: any of "json", "html", "pdf", or one string with commas.
+        on_fail: "stop" ends training at the first critical finding; "report" only says so.
+        verbose: 0 silent, 1 at most one line an epoch and a summary at the end.
+        exact: take statistics in a second pass from the same state, so that training stays bit-identical with
+            `jit_compile=True` too. Costs one more forward and backward pass on probed steps.
+        name: name of the run; the script's or the model's by default.
+
+    Raises:
+        UsageError, RuleError: at once, for arguments and rules that cannot be meant.
+
+    Example:
+        >>> from tfhealth import HealthCallback
+        >>> callback = HealthCallback(every=10, formats="html")
+    """
+
+    async_safe = True
+
+    def __init__(
+        self,
+        every: int | Literal["auto"] = "auto",
+        overhead: float = 0.02,
+        rules: str | os.PathLike[str] | None = None,
+        out: str | os.PathLike[str] | None = None,
+        formats: str | Sequence[str] = ("json", "html", "pdf"),
+        on_fail: Literal["report", "stop"] = "report",
+        verbose: int = 1,
+        exact: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__()
+        if keras.backend.backend() != "tensorflow":
+            raise UsageError(f"tfhealth watches Keras on TensorFlow; the backend is {keras.backend.backend()!r}.")
+        if on_fail not in ("report", "stop"):
+            raise UsageError(f'on_fail must be "report" or "stop", received {on_fail!r}')
+        Schedule(every, overhead)  # validates both
+        self.formats = report.parse_formats(formats)
+        self.every, self.overhead, self.on_fail, self.verbose, self.exact = every, overhead, on_fail, verbose, exact
+        self.rules, self.name = None if rules is None else Path(rules), name
+        self.out = Path(DEFAULT_OUT if out is None else out)
+        self.told: dict[str, Attribute] = {}
+        self.result: Result | None = None
+        self.run_dir: Path | None = None
+        load_checklist(self.rules)
+        self._watch: _Watch | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> HealthCallback:
+        """Return a callback with the same settings and no run: tuners copy callbacks for every trial."""
+        twin = type(self)(
+            self.every,
+            self.overhead,
+            self.rules,
+            self.out,
+            self.formats,
+            self.on_fail,
+            self.verbose,
+            self.exact,
+            self.name,
+        )
+        twin.told = dict(self.told)
+        return twin
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Start a run."""
+        self.close("interrupted")  # a fit before this one that never reached its end
+        self._watch = _Watch(self)
+        # A fit that raises or is interrupted between our hooks never tells us; the callback's own end does.
+        self._finalizer = weakref.finalize(self, self._watch.close, "interrupted")
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Keep time from here."""
+        if self._watch is not None:
+            self._watch.session.epoch_begin()
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Decide whether the execution that begins is probed."""
+        if self._watch is not None:
+            with self._watch.session.guarded("schedule"):
+                self._watch.session.batch_begin(batch)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Record the epoch, and say what is new."""
+        if self._watch is not None:
+            self._watch.epoch_end(epoch, logs or {})
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Judge the run and write the report."""
+        self.close("completed")
+
+    def close(self, status: str = "interrupted") -> None:
+        """End the run that is open, if there is one; for a fit that raised, when `tfhealth run` did not call it."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            self._finalizer.detach()
+            watch.close(status)
+
+
+class _Watch:
+    """One run of a callback: holds the session, and what is done with it, without holding the callback."""
+
+    def __init__(self, callback: HealthCallback) -> None:
+        self.checklist: Checklist = load_checklist(callback.rules)
+        self.limits_set_by = "built-in" if callback.rules is None else callback.rules.name
+        self.verbose, self.formats, self.on_fail = callback.verbose, callback.formats, callback.on_fail
+        self.publish = weakref.ref(callback)
+        name = callback.name or str(callback.model.name)
+        self.session = Session(
+            callback.model,
+            run_directory(callback.out, name).absolute(),
+            Plan.of(self.checklist),
+            Schedule(callback.every, callback.overhead),
+            name,
+            callback.exact,
+            self._flushed,
+            self._died,
+        )
+        self._closed = False
+        self._said: tuple[str, ...] = ()
+        self._judged_at, self._judging_took = time.perf_counter(), 0.0
+        self._critical = [rule for rule in self.checklist.rules if rule.condition.critical is not None]
+        self.session.start(callback.params or {}, callback.told)
+        callback.run_dir = self.session.recorder.folder
+
+    def _flushed(self) -> None:
+        """Stop the training at a critical finding, where that was asked for."""
+        if self.on_fail != "stop" or self.session.model.stop_training:
+            return
+        run = self.session.recorder.snapshot()
+        if any(decide(rule, run).severity == "critical" for rule in self._critical):
+            self.session.model.stop_training = True
+
+    def _died(self, error: BaseException) -> None:
+        status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+        with self.session.guarded("run directory"):
+            self.session.recorder.meta(error=f"{type(error).__name__}: {str(error)[:2000]}")
+        self.close(status)
+
+    def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Record an epoch; print a line where there is a finding that was not there before."""
+        self.session.epoch_end(epoch, logs)
+        since = time.perf_counter() - self._judged_at
+        if not self.verbose or self._judging_took > _LIVE_SHARE * since:
+            return
+        with self.session.guarded("live verdict"):
+            began = time.perf_counter()
+            found = evaluate(self.checklist, self.session.recorder.snapshot(), self.limits_set_by).findings
+            self._judged_at = time.perf_counter()
+            self._judging_took = self._judged_at - began
+            rules = tuple(finding.rule for finding in found)
+            if set(rules) - set(self._said):
+                print(epoch_line(epoch, found), flush=True)
+            self._said = rules
+
+    def close(self, status: str) -> None:
+        """End the run, judge it, write the report and print the summary; the second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self.session.finish(status)
+        with self.session.guarded("report"):
+            self._report()
+        with self.session.guarded("run directory"):
+            self.session.recorder.close()
+
+    def _report(self) -> None:
+        run = self.session.recorder.snapshot()
+        result = evaluate(self.checklist, run, self.limits_set_by)
+        written = None
+        if run.path is not None:
+            written = report.write_report(result, run, self.checklist, run.path, self.formats)
+        callback = self.publish()
+        if callback is not None:
+            callback.result = result
+        if self.verbose:
+            print(summary(result, written), flush=True)

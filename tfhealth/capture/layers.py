@@ -1,0 +1,82 @@
+"""A Keras layer -> what the rest of capture asks about it: its name, activation, weights and owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+__all__ = ["activation_name", "is_normalizing", "layers_below", "location", "owners", "prepares", "weighted"]
+
+_NORMALIZING = (
+    keras.layers.Normalization,
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+)
+_PREPARING = {
+    "CenterCrop",
+    "Flatten",
+    "InputLayer",
+    "Normalization",
+    "Permute",
+    "Rescaling",
+    "Reshape",
+    "Resizing",
+}
+
+
+def location(layer: Any) -> str:
+    """Return the name of a layer as Keras gives it: its path, or its name before it is built."""
+    return str(layer.path or layer.name)
+
+
+def layers_below(model: Any) -> Iterator[tuple[Any, bool]]:
+    """Yield every layer below `model` with whether a model lies between."""
+    queue = [(layer, False) for layer in model._layers]
+    while queue:
+        layer, nested = queue.pop(0)
+        yield layer, nested
+        inner = nested or isinstance(layer, keras.Model)
+        queue = [(below, inner) for below in layer._layers] + queue
+
+
+def owners(model: Any) -> dict[int, tuple[Any, bool]]:
+    """Return {id(variable): (layer, nested)}; the variables of a recurrent layer's cell are the layer's."""
+    found: dict[int, tuple[Any, bool]] = {}
+    for layer, nested in [(model, False), *layers_below(model)]:
+        own = layer.trainable_variables if isinstance(layer, keras.layers.RNN) else layer._trainable_variables
+        for variable in own:
+            found.setdefault(id(variable), (layer, nested))
+    return found
+
+
+def activation_name(layer: Any) -> str | None:
+    """Return the name of the activation that a layer applies to its output; None where it has none."""
+    special = {"LeakyReLU": "leaky_relu", "ELU": "elu", "PReLU": "prelu", "Softmax": "softmax"}
+    name = type(layer).__name__
+    if name == "ReLU":
+        plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
+        return "relu" if plain else "relu6" if layer.max_value else "leaky_relu"
+    if name in special:
+        return special[name]
+    function = getattr(layer, "activation", None)
+    return None if function is None else str(getattr(function, "__name__", type(function).__name__)).lower()
+
+
+def weighted(layer: Any) -> bool:
+    """Tell whether a layer has a kernel of its own."""
+    if isinstance(layer, keras.layers.RNN):
+        return True
+    return any("kernel" in str(variable.name) for variable in layer._trainable_variables)
+
+
+def is_normalizing(layer: Any) -> bool:
+    """Tell whether a layer brings its input to zero mean and unit variance."""
+    return isinstance(layer, _NORMALIZING)
+
+
+def prepares(layer: Any) -> bool:
+    """Tell whether a layer only prepares data: what it puts out is still input."""
+    name = type(layer).__name__
+    return name in _PREPARING or name.startswith("Random")

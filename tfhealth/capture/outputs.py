@@ -1,0 +1,194 @@
+"""Predictions, labels and loss of a tapped step -> sites with their attributes, and what guessing would cost."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from tfhealth.capture.layers import activation_name
+from tfhealth.capture.tap import Tap
+from tfhealth.series import Attribute, Site
+
+__all__ = ["LOSS_SITE", "chance", "locate"]
+
+LOSS_SITE = Site("loss", "batch")
+
+_SPARSE = ("sparse_categorical_crossentropy",)
+_EXCLUSIVE = ("categorical_crossentropy", *_SPARSE)
+_OPERATIONS = {
+    "Softmax": "softmax",
+    "Sigmoid": "sigmoid",
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Tanh": "tanh",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Softplus": "softplus",
+    "LeakyRelu": "leaky_relu",
+    "BiasAdd": "linear",
+    "MatMul": "linear",
+    "BatchMatMulV2": "linear",
+    "Conv2D": "linear",
+}
+_TRANSPARENT = ("Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient")
+
+
+def locate(tap: Tap, model: Any) -> Iterator[tuple[Site, Any, dict[str, Attribute]]]:
+    """Yield a prediction site and a label site for every output that the loss was computed from."""
+    predictions = tap.tensors(tap.y_pred)
+    labels = tap.tensors(tap.y)
+    names = _output_names(model, len(predictions))
+    losses = _losses(model, names)
+    for place, (name, prediction) in enumerate(zip(names, predictions, strict=True)):
+        label = labels[place] if place < len(labels) else None
+        attributes = _prediction_attributes(prediction, label, losses[place])
+        attributes["activation"] = activation_of(prediction) or _named_activation(prediction, tap)
+        attributes["position"] = place
+        yield Site("prediction", name), prediction, attributes
+        if label is not None:
+            yield Site("label", name), label, _label_attributes(label, attributes)
+
+
+def _output_names(model: Any, count: int) -> list[str]:
+    names = list(getattr(model, "output_names", None) or [])
+    if len(names) != count:
+        names = ["output"] if count == 1 else [f"output_{place}" for place in range(count)]
+    return names
+
+
+def _losses(model: Any, names: list[str]) -> list[tuple[str | None, bool | None, bool]]:
+    """Return for each output the loss's name, its from_logits, and whether it averages over the batch."""
+    compiled = getattr(model, "loss", None)
+    if isinstance(compiled, dict):
+        listed = [compiled.get(name) for name in names]
+    elif isinstance(compiled, list | tuple):
+        listed = [*compiled, *[None] * len(names)][: len(names)]
+    else:
+        listed = [compiled] * len(names)
+    return [_describe(one) for one in listed]
+
+
+def _describe(loss: Any) -> tuple[str | None, bool | None, bool]:
+    if loss is None or (callable(loss) and getattr(loss, "__func__", None) is not None):
+        return None, None, False
+    try:
+        found = keras.losses.get(loss) if isinstance(loss, str) else loss
+    except ValueError:
+        return str(loss), None, False
+    if isinstance(found, keras.losses.Loss):
+        logits = getattr(found, "from_logits", None)
+        return _snake(type(found).__name__), logits, found.reduction in ("sum_over_batch_size", "mean")
+    return str(getattr(found, "__name__", type(found).__name__)), False if isinstance(loss, str) else None, True
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def activation_of(prediction: Any) -> str | None:
+    """Return the activation that made a prediction, read from the step's graph; None where it is not known.
+
+    A step that runs eagerly has no graph.
+    """
+    if not hasattr(prediction, "graph"):
+        return None
+    tensor = prediction
+    while tensor.op.type in _TRANSPARENT and len(tensor.op.inputs):
+        tensor = tensor.op.inputs[0]
+    if tensor.op.type == "AddV2":  # a bias that is added by broadcasting
+        return "linear"
+    return _OPERATIONS.get(tensor.op.type)
+
+
+def _prediction_attributes(
+    prediction: Any, label: Any, described: tuple[str | None, bool | None, bool]
+) -> dict[str, Attribute]:
+    loss, from_logits, averages = described
+    units = prediction.shape[-1] if prediction.shape.rank and prediction.shape.rank > 1 else 1
+    attributes: dict[str, Attribute] = {
+        "units": units,
+        "loss": loss,
+        "from_logits": from_logits,
+        "averages": averages,
+        "repaired": hasattr(prediction, "_keras_logits"),
+        "broadcast": _broadcasts(prediction, label, loss),
+        "rank": prediction.shape.rank,
+        "dtype": prediction.dtype.name,
+        "shape": str(tuple(prediction.shape)),
+        "label_shape": str(tuple(label.shape)) if label is not None else None,
+    }
+    return attributes
+
+
+def _named_activation(prediction: Any, tap: Tap) -> str | None:
+    """Return the activation of the layer whose output the prediction is."""
+    for call in reversed(tap.calls):
+        if any(tensor is prediction for tensor in call.outputs) and not isinstance(call.layer, keras.Model):
+            return activation_name(call.layer)
+    return None
+
+
+def _broadcasts(prediction: Any, label: Any, loss: str | None) -> bool:
+    """Tell whether label and prediction differ in an axis where one of them has length 1."""
+    if label is None or loss in _SPARSE or label.shape.rank is None or prediction.shape.rank != label.shape.rank:
+        return False
+    pairs = list(zip(prediction.shape[1:], label.shape[1:], strict=True))
+    return any(None not in pair and pair[0] != pair[1] and 1 in pair for pair in pairs)
+
+
+def _label_attributes(label: Any, prediction: dict[str, Attribute]) -> dict[str, Attribute]:
+    return {
+        "output_activation": prediction["activation"],
+        "units": prediction["units"],
+        "loss": prediction["loss"],
+        "rank": label.shape.rank,
+        "dtype": label.dtype.name,
+        "shape": str(tuple(label.shape)),
+        "encoding": _encoding(label, prediction),
+        "classes": _classes(label, prediction),
+    }
+
+
+def _encoding(label: Any, prediction: dict[str, Attribute]) -> str | None:
+    """Return how exclusive classes are written: index, onehot or binary; None where the loss has no such classes."""
+    loss, units = prediction["loss"], prediction["units"]
+    if loss in _SPARSE:
+        return "index"
+    if loss == "categorical_crossentropy" and units and label.shape[-1] == units:
+        return "onehot"
+    if loss == "binary_crossentropy" and units == 1:
+        return "binary"
+    return None
+
+
+def _classes(label: Any, prediction: dict[str, Attribute]) -> int | None:
+    encoding = _encoding(label, prediction)
+    if encoding is None:
+        return None
+    return 2 if encoding == "binary" else int(prediction["units"] or 1)
+
+
+def chance(located: list[tuple[Site, dict[str, Attribute]]], weighted: bool) -> tuple[float | None, str]:
+    """Return the cross-entropy of a uniform guess in nats, or None and why there is no such number.
+
+    Args:
+        located: prediction sites with attributes.
+        weighted: whether samples or classes are weighted, which scales the loss.
+    """
+    if len(located) != 1:
+        return None, f"the model has {len(located)} outputs; the loss at chance is known for one"
+    attributes = located[0][1]
+    loss, units = attributes["loss"], attributes["units"]
+    if weighted:
+        return None, "sample or class weights scale the loss"
+    if not attributes["averages"]:
+        return None, "the loss is not the plain mean over the batch"
+    if loss in _EXCLUSIVE and isinstance(units, int) and units > 1:
+        return math.log(units), ""
+    if loss == "binary_crossentropy":
+        return math.log(2), ""
+    return None, f"{loss or 'a custom loss'} has no fixed value at chance"

@@ -1,0 +1,73 @@
+"""Step number and seconds so far -> whether to probe this step: dense at first, then thinning, then held by a budget."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tfhealth.errors import UsageError
+
+__all__ = ["Schedule"]
+
+_DENSE = 20  # the first steps matter most
+_SPACING = 1.15  # then at least at steps 23, 27, 31 … each 15 % later than the last
+_KEPT = 15
+
+
+@dataclass
+class Schedule:
+    """Decides which steps are probed.
+
+    Args:
+        every: N probes every N-th step; "auto" the early ones, then log-spaced ones, then what the budget allows.
+        overhead: share of the training's wall time that probes beyond the log-spaced ones may cost.
+    """
+
+    every: int | Literal["auto"] = "auto"
+    overhead: float = 0.02
+    _next: int = 0
+    _probed: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    _plain: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    _elapsed: float = 0.0
+    _spent: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.every != "auto" and (isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1):
+            raise UsageError(f'every must be "auto" or a whole number from 1, received {self.every!r}')
+        if not 0 <= self.overhead <= 1:
+            raise UsageError(f"overhead is a share of the training's time, 0 to 1, received {self.overhead!r}")
+
+    def due(self, step: int, count: int = 1) -> bool:
+        """Tell whether the execution of steps `step` … `step + count − 1` (counted within this fit) is probed."""
+        if self.every != "auto":
+            return step % self.every == 0 or step // self.every != (step + count - 1) // self.every
+        if step < _DENSE or step + count > self._next:
+            self._next = max(int((step + count) * _SPACING), step + count)
+            return True
+        return self._affordable()
+
+    def _affordable(self) -> bool:
+        if not self._plain or not self._probed:
+            return False
+        return self._spent + self.price <= self.overhead * self._elapsed
+
+    @property
+    def price(self) -> float:
+        """Seconds that one probed execution costs beyond a plain one; 0 while not known."""
+        if not self._plain or not self._probed:
+            return 0.0
+        return max(statistics.median(self._probed) - statistics.median(self._plain), 0.0)
+
+    def took(self, seconds: float, probed: bool) -> None:
+        """Take note of one execution's wall time; executions that compiled do not count."""
+        (self._probed if probed else self._plain).append(seconds)
+        self._elapsed += seconds
+        if probed:
+            self._spent += self.price
+
+    @property
+    def cost(self) -> float | None:
+        """Measured share of the wall time that probing cost; None while not known."""
+        return self._spent / self._elapsed if self._elapsed and self._plain and self._probed else None

@@ -1,0 +1,169 @@
+"""Layers, variables, inputs and outputs of a tapped step -> sites with their attributes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from tfhealth.capture import outputs
+from tfhealth.capture.layers import activation_name, is_normalizing, layers_below, location, owners, prepares, weighted
+from tfhealth.capture.tap import Called, Tap, Updated
+from tfhealth.series import Attribute, Site
+
+__all__ = ["Located", "frozen", "locate"]
+
+_ROLES = ("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "kernel", "bias", "gamma", "beta", "embeddings")
+_ANCESTRY = 200  # operations to look back through for where a tensor came from
+
+
+@dataclass(eq=False)
+class Located:
+    """A tensor with the site it belongs to; `update` is set for variables."""
+
+    site: Site
+    tensor: Any
+    attributes: dict[str, Attribute]
+    update: Updated | None = None
+
+
+def locate(tap: Tap, model: Any) -> list[Located]:
+    """Return every site that one step showed, in execution order: inputs, activations, variables, outputs."""
+    ends = _output_calls(tap)
+    owner = owners(model)
+    found = [*_inputs(tap), *_activations(tap, ends)]
+    order = {id(call.layer): place for place, call in reversed(list(enumerate(tap.calls)))}
+    closing = {id(call.layer) for call in ends}
+    updates = sorted(tap.updates, key=lambda one: order.get(id(owner.get(id(one.variable), (None, False))[0]), 1 << 30))
+    for position, update in enumerate(updates):
+        layer, nested = owner.get(id(update.variable), (None, False))
+        attributes = variable_attributes(update.variable, layer, nested, position) | {"output": id(layer) in closing}
+        found += _variable_sites(update, attributes)
+    return found + [Located(site, tensor, attributes) for site, tensor, attributes in outputs.locate(tap, model)]
+
+
+def frozen(model: Any) -> Iterator[tuple[Site, dict[str, Attribute]]]:
+    """Yield the weight sites that no optimizer will touch because their layer is not trainable."""
+    for place, (layer, nested) in enumerate(layers_below(model)):
+        for variable in layer._trainable_variables:
+            if not variable.trainable:
+                attributes = variable_attributes(variable, layer, nested, place)
+                yield Site("weight", str(variable.path)), attributes | {"output": False}
+
+
+def _variable_sites(update: Updated, attributes: dict[str, Attribute]) -> list[Located]:
+    name = str(update.variable.path)
+    connected = update.gradient is not None
+    return [
+        Located(Site("weight", name), update.before, dict(attributes), update),
+        Located(Site("gradient", name), update.gradient, attributes | {"connected": connected}, update),
+        Located(Site("update", name), None, dict(attributes), update),
+    ]
+
+
+def variable_attributes(variable: Any, layer: Any, nested: bool, position: int) -> dict[str, Attribute]:
+    """Return what is known of a variable without its values."""
+    name = str(variable.name)
+    shape = tuple(int(size) for size in variable.shape)
+    return {
+        "layer": type(layer).__name__ if layer is not None else None,
+        "role": next((role for role in _ROLES if name == role), "other"),
+        "shape": str(shape),
+        "parameters": math.prod(shape),
+        "units": shape[-1] if shape else 1,
+        "trainable": bool(variable.trainable),
+        "nested": nested,
+        "position": position,
+    }
+
+
+def _activations(tap: Tap, ends: Sequence[Called]) -> Iterator[Located]:
+    seen: dict[str, int] = {}
+    last = {id(call) for call in ends}
+    for position, call in enumerate(tap.calls):
+        layer = call.layer
+        if isinstance(layer, keras.Model | keras.layers.InputLayer):
+            continue
+        for number, tensor in enumerate(one for one in call.outputs if one.dtype.is_floating):
+            name = location(layer) + (f":{number}" if number else "")
+            seen[name] = seen.get(name, 0) + 1
+            if seen[name] > 1:
+                name = f"{name}#{seen[name]}"
+            attributes: dict[str, Attribute] = {
+                "layer": type(layer).__name__,
+                "activation": activation_name(layer),
+                "position": position,
+                "output": id(call) in last,
+                "weighted": weighted(layer),
+                "recurrent": isinstance(layer, keras.layers.RNN),
+                "units": tensor.shape[-1] if tensor.shape.rank else 1,
+                "shape": str(tuple(tensor.shape)),
+            }
+            yield Located(Site("activation", name), tensor, attributes)
+
+
+def _output_calls(tap: Tap) -> list[Called]:
+    """Return the calls that make the predictions: of the last weighted layers and of all that follows them."""
+    wanted = {id(tensor) for tensor in tap.tensors(tap.y_pred)}
+    ends: list[Called] = []
+    for call in reversed(tap.calls):
+        if any(id(tensor) in wanted for tensor in call.outputs):
+            ends.append(call)
+            if not weighted(call.layer):
+                wanted |= {id(tensor) for tensor in call.inputs}
+    if not ends:
+        ends = [call for call in reversed(tap.calls) if weighted(call.layer)][:1]
+    return ends
+
+
+def _inputs(tap: Tap) -> Iterator[Located]:
+    """Yield the tensors that reach the first real layers, whatever preprocessing the model does before."""
+    made: dict[int, bool] = {}  # id(tensor) -> whether it is still input
+    known: set[str] = set()
+    for position, call in enumerate(tap.calls):
+        layer = call.layer
+        still = [_is_input(tensor, made) for tensor in call.inputs]
+        for tensor in call.outputs:
+            made[id(tensor)] = made.get(id(tensor), False) or (prepares(layer) and all(still))
+        if prepares(layer) or layer._layers and not isinstance(layer, keras.layers.RNN):
+            continue
+        for tensor in (one for one, raw in zip(call.inputs, still, strict=True) if raw):
+            name = location(layer)
+            if name in known or not (tensor.dtype.is_floating or tensor.dtype.is_integer):
+                continue
+            known.add(name)
+            yield Located(Site("input", name), tensor, _input_attributes(tensor, layer, position))
+
+
+def _input_attributes(tensor: Any, layer: Any, position: int) -> dict[str, Attribute]:
+    return {
+        "consumer": type(layer).__name__,
+        "layer": type(layer).__name__,
+        "normalized": is_normalizing(layer),
+        "dtype": tensor.dtype.name,
+        "rank": tensor.shape.rank,
+        "features": tensor.shape[-1] if tensor.shape.rank else None,
+        "shape": str(tuple(tensor.shape)),
+        "position": position,
+    }
+
+
+def _is_input(tensor: Any, made: dict[int, bool]) -> bool:
+    """Tell whether no layer but preparing ones lies behind `tensor`: look back through the step's graph."""
+    if id(tensor) in made:
+        return made[id(tensor)]
+    if not hasattr(tensor, "graph"):
+        return True
+    queue, seen = list(tensor.op.inputs), 0
+    while queue and seen < _ANCESTRY:
+        one = queue.pop()
+        seen += 1
+        if id(one) in made:
+            if not made[id(one)]:
+                return False
+        else:
+            queue += list(one.op.inputs)
+    return True

@@ -1,0 +1,57 @@
+"""Result -> what is printed: one line an epoch at most, and a few at the end."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from tfhealth.report import Written
+from tfhealth.result import Finding, Result
+
+__all__ = ["epoch_line", "summary"]
+
+_STYLES = {"pass": "bold green", "warn": "bold yellow", "fail": "bold red", "not_measured": "bold"}
+_SHOWN = 5
+
+
+def epoch_line(epoch: int, findings: Sequence[Finding]) -> str:
+    """Return one line that names the leading finding so far; `epoch` counts from 0."""
+    lead = findings[0]
+    more = f" (+{len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"\ntfhealth: epoch {epoch + 1}: {lead.title}: {lead.message}{more}"
+
+
+def summary(result: Result, written: Written | None, color: bool | None = None) -> str:
+    """Return the verdict, the findings, and where the report lies.
+
+    Args:
+        result: the verdict.
+        written: what was written, if anything.
+        color: whether to use terminal colors; None leaves it to the terminal.
+    """
+    console = Console(file=io.StringIO(), force_terminal=color or None, width=10_000, highlight=False)
+    counts = Counter(row.verdict for row in result.checklist)
+    listed = ", ".join(
+        f"{counts[verdict]} {verdict.replace('_', ' ')}"
+        for verdict in ("fail", "warn", "pass", "not_applicable", "not_measured", "guide")
+        if counts[verdict]
+    )
+    console.print()
+    console.print(Text(f"tfhealth: {result.verdict.upper().replace('_', ' ')}", _STYLES[result.verdict]))
+    console.print(Text(result.sentence))
+    for finding in result.findings[:_SHOWN]:
+        mark = "✗" if finding.verdict == "fail" else "!"
+        console.print(Text(f"  {mark} {finding.checklist} [{finding.rule}] {finding.message}"))
+    if len(result.findings) > _SHOWN:
+        console.print(Text(f"  … {len(result.findings) - _SHOWN} more in the report"))
+    console.print(Text(f"  checklist: {listed}"))
+    for path in (written.paths if written else {}).values():
+        console.print(Text(f"  {path}"))
+    for problem in (written.problems if written else {}).values():
+        console.print(Text(f"  {problem}"))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().rstrip("\n")

@@ -1,0 +1,152 @@
+"""What a chart shows, as plain numbers and final labels; `tfhealth.report.drawing` makes the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfhealth.series import Floats, Ints
+
+__all__ = [
+    "Band",
+    "Chart",
+    "Dots",
+    "Flag",
+    "Heat",
+    "Line",
+    "Lines",
+    "drawable",
+    "extent",
+    "leaves",
+    "thin",
+    "wants_log",
+]
+
+_FAR = 1e5  # times the median, the most that a log axis shows
+_EXTREME = 1e100  # beyond it an axis cannot be laid out
+_POINTS = 500  # of one curve; more cannot be told apart at the width of a page
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One curve: steps int64[n], values float[n], NaN and Inf allowed; `style` is line, faint or epoch."""
+
+    label: str
+    steps: Ints
+    values: Floats
+    style: str = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Limits at `low` and `high`, None for none; what lies between them is shaded as `allowed`, as `sick`, or not."""
+
+    low: float | None
+    high: float | None
+    shade: str = "allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A mark at one step."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Curves over steps; `rest` is the range of further sites as (steps, lowest, highest, label)."""
+
+    lines: tuple[Line, ...]
+    label: str
+    log: bool = False
+    bands: tuple[Band, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    rest: tuple[Ints, Floats, Floats, str] | None = None
+    height: float = 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """Sites by probes: log10 values float[S, n] (NaN and Inf allowed), measured bool[S, n]."""
+
+    names: tuple[str, ...]
+    steps: Ints
+    values: Floats
+    measured: NDArray[np.bool_]
+    label: str
+    diverging: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Dots:
+    """One value a site: values float[S]."""
+
+    names: tuple[str, ...]
+    values: Floats
+    label: str
+    log: bool = False
+    bands: tuple[Band, ...] = ()
+
+
+Chart = Lines | Heat | Dots
+
+
+def wants_log(values: Floats) -> bool:
+    """Return whether values spread over more than two powers of ten and none of them is negative."""
+    finite = values[np.isfinite(values)]
+    if not len(finite) or (finite < 0).any():
+        return False
+    positive = finite[finite > 0]
+    return len(positive) > 0 and bool(np.log10(positive.max()) - np.log10(positive.min()) > 2)
+
+
+def thin(steps: Ints, values: Floats, most: int = _POINTS) -> tuple[Ints, Floats]:
+    """Return at most about `most` points of a curve: of each stretch the lowest, the highest and what is not finite."""
+    if len(steps) <= most:
+        return steps, values
+    kept: set[int] = {0, len(steps) - 1}
+    for stretch in np.array_split(np.arange(len(steps)), most // 2):
+        part = values[stretch]
+        finite = np.isfinite(part)
+        if finite.any():
+            kept |= {int(stretch[finite][part[finite].argmin()]), int(stretch[finite][part[finite].argmax()])}
+        if not finite.all():
+            kept.add(int(stretch[~finite][0]))
+    index = sorted(kept)
+    return steps[index], values[index]
+
+
+def drawable(values: Floats) -> NDArray[np.bool_]:
+    """Return which values an axis can show, bool[n]."""
+    with np.errstate(invalid="ignore"):
+        return np.isfinite(values) & (np.abs(values) < _EXTREME)
+
+
+def extent(chart: Lines) -> tuple[float, float]:
+    """Return the lower and upper end of the value axis: all finite values, and the limits."""
+    limits = [end for band in chart.bands for end in (band.low, band.high) if end is not None]
+    parts = [line.values for line in chart.lines] + [np.array(limits)]
+    if chart.rest is not None:
+        parts += [chart.rest[1], chart.rest[2]]
+    values = np.concatenate(parts).astype(np.float64)
+    values = values[drawable(values)]
+    if chart.log:
+        values = values[values > 0]
+        if not len(values):
+            return 0.1, 1.0
+        # An explosion by thirty powers of ten would press all that came before it flat: its curve leaves the chart.
+        far = max([float(np.median(values)) * _FAR, *(end for end in limits if end > 0)])
+        return float(values.min() / 1.8), float(min(values.max(), far) * 1.8)
+    lowest, highest = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    margin = (highest - lowest) * 0.07 or abs(highest) * 0.1 or 1.0
+    return float(lowest - margin), float(highest + margin)
+
+
+def leaves(chart: Lines) -> bool:
+    """Return whether a curve rises beyond the upper end of its axis."""
+    _, high = extent(chart)
+    return any(bool((line.values[drawable(line.values)] > high).any()) for line in chart.lines)

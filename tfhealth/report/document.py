@@ -1,0 +1,123 @@
+"""The report as plain data: every sentence, number and label final, nothing left to decide for who writes the bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfhealth.report.chart import Chart
+
+__all__ = ["Badge", "Chapter", "FindingPart", "Pair", "Picture", "Report", "RowPart", "Table", "Unjudged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A verdict to show: its key (for the color), its symbol and its word."""
+
+    verdict: str
+    symbol: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One line of a list of facts."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows below headings; `more` says how many were left out, empty where none were."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    more: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A chart with the words around it; `alt` tells what it shows to who cannot see it."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    chart: Chart
+
+
+@dataclass(frozen=True, eq=False)
+class FindingPart:
+    """One finding in words; `why` and `advice` are Markdown, `consequences` the findings that follow from it."""
+
+    number: int
+    anchor: str
+    badge: Badge
+    rule: str
+    title: str
+    message: str
+    facts: tuple[Pair, ...]
+    follows_from: str
+    sites: Table | None
+    picture: Picture | None
+    why: str
+    advice: str
+    sources: str
+    silence: str
+    command: str
+    consequences: tuple[FindingPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """Rows of the checklist that were not judged for one and the same reason."""
+
+    badge: Badge
+    questions: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowPart:
+    """One row of the checklist; `findings` are (number, anchor) of the findings on it."""
+
+    badge: Badge
+    id: str
+    asks: str
+    reason: str
+    findings: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """The rows of one chapter of the checklist, and how many there are of each verdict."""
+
+    title: str
+    counts: str
+    rows: tuple[RowPart, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The whole document, in its order."""
+
+    title: str
+    name: str
+    badge: Badge
+    sentence: str
+    counts: tuple[tuple[Badge, str], ...]
+    identity: tuple[Pair, ...]
+    notices: tuple[str, ...]
+    findings: tuple[FindingPart, ...]
+    findings_intro: str
+    unjudged_intro: str
+    unjudged: tuple[Unjudged, ...]
+    beyond_intro: str
+    beyond: tuple[Unjudged, ...]
+    notes: Table | None
+    pictures: tuple[Picture, ...]
+    chapters: tuple[Chapter, ...]
+    commands: tuple[Pair, ...]
+    settings: tuple[Table, ...]
+    footer: str

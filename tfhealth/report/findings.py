@@ -1,0 +1,175 @@
+"""(Findings, Run, Checklist) -> findings in words, each below the one that it follows from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tfhealth.report.document import Badge, FindingPart, Pair, Table
+from tfhealth.report.evidence import bound_of, evidence
+from tfhealth.report.words import VERDICTS, clean, count, limit, number, shorten, value, visible
+from tfhealth.result import Breach, Finding
+from tfhealth.rules.checklist import Checklist
+from tfhealth.rules.model import Rule
+from tfhealth.run import Run
+
+__all__ = ["Placed", "arrange", "parts"]
+
+_MOST_SITES = 12
+_MOST_CHARTS = 12  # some 50 kB each; the whole page stays below 1 MB
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A finding with its number in the report; `cause` is the rule of the finding that it stands below."""
+
+    number: int
+    finding: Finding
+    cause: str | None
+
+    @property
+    def anchor(self) -> str:
+        """Where links to the finding lead."""
+        return f"finding-{self.number}"
+
+
+def arrange(findings: Sequence[Finding]) -> tuple[Placed, ...]:
+    """Number findings in the order of the report: each cause, then all that follows from it."""
+    known = {finding.rule: finding for finding in findings}
+    roots = {finding.rule: _root(finding, known) for finding in findings}
+    placed: list[Placed] = []
+    for finding in findings:
+        if roots[finding.rule] != finding.rule:
+            continue
+        below = [one for one in findings if roots[one.rule] == finding.rule and one is not finding]
+        placed.append(Placed(len(placed) + 1, finding, None))
+        for one in below:
+            placed.append(Placed(len(placed) + 1, one, finding.rule))
+    return tuple(placed)
+
+
+def _root(finding: Finding, known: Mapping[str, Finding]) -> str:
+    """Return the rule at the end of the chain of causes; of a circle the finding that comes first."""
+    seen = [finding.rule]
+    while True:
+        causes = [rule for rule in known[seen[-1]].explained_by if rule in known]
+        if not causes:
+            return seen[-1]
+        if causes[0] in seen:
+            circle = seen[seen.index(causes[0]) :]
+            return next(rule for rule in known if rule in circle)
+        seen.append(causes[0])
+
+
+def parts(placed: Sequence[Placed], run: Run, checklist: Checklist, command: str) -> tuple[FindingPart, ...]:
+    """Put findings into words, those that follow from another below it; `command` judges by other rules."""
+    by_rule = {one.finding.rule: one for one in placed}
+    made = {one.number: _part(one, by_rule, run, checklist, command) for one in placed}
+    found = []
+    for one in placed:
+        if one.cause is None:
+            below = tuple(made[other.number] for other in placed if other.cause == one.finding.rule)
+            found.append(_with(made[one.number], below))
+    return tuple(found)
+
+
+def _with(part: FindingPart, below: tuple[FindingPart, ...]) -> FindingPart:
+    return replace(part, consequences=below)
+
+
+def _part(placed: Placed, by_rule: Mapping[str, Placed], run: Run, checklist: Checklist, command: str) -> FindingPart:
+    finding = placed.finding
+    rule = checklist.rule(finding.rule)
+    causes = sorted(by_rule[one].number for one in finding.explained_by if one in by_rule)
+    return FindingPart(
+        number=placed.number,
+        anchor=placed.anchor,
+        badge=Badge(finding.verdict, *VERDICTS[finding.verdict]),
+        rule=finding.rule,
+        title=clean(finding.title),
+        message=clean(finding.message),
+        facts=_facts(finding, rule),
+        follows_from=_follows(causes),
+        sites=_sites(finding),
+        picture=evidence(finding, rule, run) if rule is not None and placed.number <= _MOST_CHARTS else None,
+        why=visible(finding.why),
+        advice=visible(finding.advice),
+        sources=" · ".join(_source(one, checklist.sources) for one in finding.references),
+        silence=_silence(finding),
+        command=command,
+    )
+
+
+def _follows(causes: Sequence[int]) -> str:
+    if not causes:
+        return ""
+    listed = " and ".join(filter(None, [", ".join(map(str, causes[:-1])), str(causes[-1])]))
+    return f"Probably follows from finding{'' if len(causes) == 1 else 's'} {listed}."
+
+
+def _facts(finding: Finding, rule: Rule | None) -> tuple[Pair, ...]:
+    place = f"{finding.kind} {shorten(clean(finding.site))}"
+    others = len(finding.sites) - 1
+    found = [
+        Pair("Value", _value(finding.value, rule)),
+        Pair("Breached when", f"{_limits(finding, rule)} ({_owner(finding.limits_set_by)})"),
+        Pair("Where", f"{place}, and {count(others, 'more site')}" if others > 0 else place),
+    ]
+    if finding.step is not None and (rule is None or rule.measure.attribute is None):
+        found.append(Pair("Since", f"step {finding.step:,}"))
+    found.append(Pair("Severity", finding.severity))
+    return tuple(found)
+
+
+def _value(found: float | str | bool | None, rule: Rule | None) -> str:
+    if found is not None:
+        return value(found)
+    return "none" if rule is not None and rule.measure.attribute is not None else "NaN or Inf"
+
+
+def _limits(finding: Finding, rule: Rule | None) -> str:
+    bound = bound_of(finding, rule) if rule is not None else None
+    if rule is None or bound is None:
+        told = [f"{name} {value(one)}" for name, one in finding.limits.items()]
+        return ", ".join(told) or "its condition holds"
+    text = limit(bound)
+    if rule.condition.for_ > 1:
+        text += f" for {rule.condition.for_} probes in a row"
+    if rule.while_ is not None:
+        measure = rule.while_.measure
+        text += f" while {measure.expr or f'{measure.kind} {measure.statistic}'} is {limit(rule.while_.holds)}"
+    return text
+
+
+def _owner(set_by: str) -> str:
+    return "a built-in limit" if set_by == "built-in" else f"a limit set by {shorten(clean(set_by))}"
+
+
+def _sites(finding: Finding) -> Table | None:
+    """Return the worst sites; None where there is only the one that the message names."""
+    if len(finding.sites) < 2:
+        return None
+    left = len(finding.sites) - _MOST_SITES
+    more = f"and {count(left, 'more site')}, all in result.json" if left > 0 else ""
+    rows = tuple(_site(one) for one in finding.sites[:_MOST_SITES])
+    return Table("Sites, worst first", ("Site", "Severity", "Since step", "Value"), rows, more)
+
+
+def _site(one: Breach) -> tuple[str, ...]:
+    step = "–" if one.step is None else number(one.step)
+    return f"{one.kind} {shorten(clean(one.name), 64)}", one.severity, step, _value(one.value, None)
+
+
+def _source(reference: str, sources: Mapping[str, str]) -> str:
+    """Return a reference with the article that its letters stand for: `V35` is point 35 of article V."""
+    known = re.match(r"([A-Z]+)[-\d]", reference)
+    article = sources.get(reference) or (sources.get(known[1]) if known else None)
+    return clean(f"{reference}: {article}" if article else reference)
+
+
+def _silence(finding: Finding) -> str:
+    return (
+        f"Is this right for your model? Copy the folder of rules, change the condition in the file that begins with "
+        f"{finding.rule} (or take the file away), and judge this run by your copy. That takes no new training."
+    )

@@ -1,0 +1,92 @@
+"""Report -> bytes: the page, and the PDF made of the same page; the list of formats is at the foot."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from tfhealth import resources
+from tfhealth.report.document import Report
+from tfhealth.report.view import view
+from tfhealth.result import Result
+from tfhealth.rules.checklist import Checklist
+from tfhealth.run import Run
+
+__all__ = ["FORMATS", "Format", "Source", "page"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a format is made of; the page is built once, however many formats need it."""
+
+    result: Result
+    run: Run
+    checklist: Checklist
+
+    @cached_property
+    def page(self) -> str:
+        """The report as one HTML file."""
+        return page(view(self.result, self.run, self.checklist))
+
+
+def page(report: Report) -> str:
+    """Return the report as one HTML file that loads nothing and runs nothing."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from tfhealth.report import markdown
+
+    # Names of layers and texts of rules come from anywhere: everything is escaped, and nothing else may be left out.
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(resources.templates_dir(), encoding="utf-8"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["markdown"] = lambda text: Markup(markdown.to_html(text))  # noqa: S704 - no HTML of its own
+    environment.filters["line"] = lambda text: Markup(markdown.to_line(text))  # noqa: S704 - escaped there
+    environment.filters["picture"] = _picture
+    style = (resources.templates_dir() / "report.css").read_text("utf-8").strip()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    template = environment.get_template("report.html.j2")
+    return template.render(report=report, style=Markup(style), style_hash=digest)  # noqa: S704 - our own file
+
+
+def _picture(chart: object) -> str:
+    from tfhealth.report.drawing import draw
+
+    return "data:image/svg+xml;base64," + base64.b64encode(draw(chart).encode()).decode()  # type: ignore[arg-type]
+
+
+def _json(source: Source) -> bytes:
+    return source.result.model_dump_json(indent=2).encode() + b"\n"
+
+
+def _html(source: Source) -> bytes:
+    return source.page.encode()
+
+
+def _pdf(source: Source) -> bytes:
+    from tfhealth.report.pdf import to_pdf
+
+    return to_pdf(source.page)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file: its name in the run's folder and how it is made."""
+
+    file: str
+    make: Callable[[Source], bytes]
+
+
+FORMATS: dict[str, Format] = {
+    "json": Format("result.json", _json),
+    "html": Format("report.html", _html),
+    "pdf": Format("report.pdf", _pdf),
+}
+"""Every format of a report."""

@@ -1,0 +1,191 @@
+"""(Result, Run, Checklist) -> Report: facts into words; nothing here knows of HTML."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+
+from tfhealth.report.charts import pictures
+from tfhealth.report.document import Badge, Chapter, Pair, Report, RowPart, Table, Unjudged
+from tfhealth.report.findings import Placed, arrange, parts
+from tfhealth.report.words import VERDICTS, clean, count, day, duration, shorten, value
+from tfhealth.result import Result, Row
+from tfhealth.rules.checklist import Checklist
+from tfhealth.run import Run
+from tfhealth.series import Site
+
+__all__ = ["badge", "view"]
+
+_MOST_NOTES = 50
+_MOST_FACTS = 50
+_ENDINGS = {
+    "running": "The run had not ended when this was written; what follows holds for the {steps} seen so far.",
+    "interrupted": "The training was interrupted; what follows holds for the {steps} it took.",
+    "failed": "The training ended with an error; what follows holds for the {steps} it took.",
+}
+
+
+def view(result: Result, run: Run, checklist: Checklist) -> Report:
+    """Put the verdict on a run into words.
+
+    Args:
+        result: the verdict.
+        run: the run it is about, for charts and settings.
+        checklist: the rules that reached it.
+    """
+    placed = arrange(result.findings)
+    name = shorten(clean(result.run.name), 80)
+    run_path = result.run.path or "RUN"
+    here, beyond = _unjudged(result, checklist)
+    return Report(
+        title=f"tfhealth report: {name}",
+        name=name,
+        badge=badge(result.verdict),
+        sentence=clean(result.sentence),
+        counts=_counts(result.checklist),
+        identity=_identity(result, run),
+        notices=_notices(result),
+        findings=parts(placed, run, checklist, f"tfhealth evaluate {shlex.quote(clean(run_path))} --rules my-rules"),
+        findings_intro=_findings_intro(result, placed),
+        unjudged_intro=_unjudged_intro(result.checklist),
+        unjudged=here,
+        beyond_intro=f"{count(sum(len(one.questions) for one in beyond), 'row')} that watching one fit cannot decide",
+        beyond=beyond,
+        notes=_notes(result),
+        pictures=pictures(run, [(one.number, one.finding) for one in placed]),
+        chapters=_chapters(result, checklist, placed),
+        commands=_commands(run_path),
+        settings=_settings(run),
+        footer=_footer(result, checklist),
+    )
+
+
+def badge(verdict: str) -> Badge:
+    """Return a verdict's symbol and word."""
+    return Badge(verdict, *VERDICTS[verdict])
+
+
+def _counts(rows: Sequence[Row]) -> tuple[tuple[Badge, str], ...]:
+    found: Counter[str] = Counter(row.verdict for row in rows)
+    return tuple((badge(verdict), f"{found[verdict]:,}") for verdict in VERDICTS if found[verdict])
+
+
+def _identity(result: Result, run: Run) -> tuple[Pair, ...]:
+    info = result.run
+    took = duration(info.started, info.ended)
+    model = [value(run.fact("model.name") or run.fact("model.class"))] if Site("fact", "model") in run.sites else []
+    for attribute, thing in (("layers", "layer"), ("parameters", "parameter")):
+        amount = run.fact(f"model.{attribute}")
+        if isinstance(amount, int):
+            model.append(count(amount, thing))
+    optimizer, rate = run.fact("optimizer.class"), run.fact("optimizer.learning_rate")
+    packages = [f"{name} {value(run.fact(f'versions.{name}'))}" for name in ("tensorflow", "keras")]
+    pairs = [
+        ("Started", day(info.started) + (f", took {took}" if took else "")),
+        ("Status", f"{clean(info.status)}{'' if info.complete else ', incomplete'}"),
+        ("Seen", f"{count(info.steps, 'step')}, {info.probed_steps:,} of them probed"),
+        ("Model", ", ".join(model)),
+        ("Optimizer", value(optimizer) + (f", learning rate {value(rate)}" if rate is not None else "")),
+        ("Versions", ", ".join([f"tfhealth {result.tfhealth}", *packages])),
+    ]
+    absent = {"Model": not model, "Optimizer": optimizer is None}
+    return tuple(Pair(name, text) for name, text in pairs if not absent.get(name))
+
+
+def _notices(result: Result) -> tuple[str, ...]:
+    info = result.run
+    found = []
+    if info.status in _ENDINGS:
+        found.append(_ENDINGS[info.status].format(steps=count(info.steps, "step")))
+    if info.damage:
+        found.append(f"The run's file is damaged ({clean(info.damage)}); what could be read of it is reported.")
+    if not info.probed_steps:
+        found.append("The run holds no probed step, so there is little that could be judged.")
+    return tuple(found)
+
+
+def _findings_intro(result: Result, placed: Sequence[Placed]) -> str:
+    if not result.findings:
+        return "No rule found anything to object to."
+    following = sum(one.cause is not None for one in placed)
+    text = f"{count(len(placed), 'finding')}, the most likely cause first."
+    if following:
+        text += (
+            f" {following:,} of them probably follow{'s' if following == 1 else ''} from another and stand below it."
+        )
+    return text
+
+
+def _unjudged(result: Result, checklist: Checklist) -> tuple[tuple[Unjudged, ...], tuple[Unjudged, ...]]:
+    """Return the rows that this run left open, by reason: those that a fit can decide, and those it cannot."""
+    groups: tuple[dict[tuple[str, str], list[str]], ...] = ({}, {})
+    ruled = {rule.checklist for rule in checklist.rules}
+    for row in sorted(result.checklist, key=lambda row: row.verdict != "error"):
+        if row.verdict in ("not_measured", "error"):
+            groups[row.id not in ruled].setdefault((row.verdict, clean(row.reason)), []).append(clean(row.asks))
+    here, beyond = (
+        tuple(Unjudged(badge(verdict), tuple(asks), reason) for (verdict, reason), asks in group.items())
+        for group in groups
+    )
+    return here, beyond
+
+
+def _unjudged_intro(rows: Sequence[Row]) -> str:
+    open_rows = sum(row.verdict in ("not_measured", "error") for row in rows)
+    if not open_rows:
+        return "Every row of the checklist was judged, or is for a person to judge."
+    return f"{open_rows:,} of {count(len(rows), 'row')} are open. What was not measured has not passed."
+
+
+def _notes(result: Result) -> Table | None:
+    if not result.notes:
+        return None
+    pairs = [(shorten(clean(note["subject"])), clean(note["why"])) for note in result.notes]
+    left = len(pairs) - _MOST_NOTES
+    more = f"and {count(left, 'more note')} in result.json" if left > 0 else ""
+    return Table("What capture could not do", ("Subject", "Why"), tuple(pairs[:_MOST_NOTES]), more)
+
+
+def _chapters(result: Result, checklist: Checklist, placed: Sequence[Placed]) -> tuple[Chapter, ...]:
+    rows = {row.id: row for row in result.checklist}
+    links: dict[str, list[tuple[int, str]]] = {}
+    for one in placed:
+        links.setdefault(one.finding.checklist, []).append((one.number, one.anchor))
+    found = []
+    for title, items in checklist.chapters:
+        listed = [rows[item.id] for item in items if item.id in rows]
+        shown = tuple(
+            RowPart(badge(row.verdict), row.id, clean(row.asks), clean(row.reason), tuple(links.get(row.id, ())))
+            for row in listed
+        )
+        counts = ", ".join(f"{amount} {one.word}" for one, amount in _counts(listed))
+        found.append(Chapter(clean(title), counts, shown))
+    return tuple(found)
+
+
+def _commands(run_path: str) -> tuple[Pair, ...]:
+    path = shlex.quote(clean(run_path))
+    return (
+        Pair("Write this report again", f"tfhealth report {path}"),
+        Pair("Judge the run again, by the built-in rules", f"tfhealth evaluate {path}"),
+        Pair("Judge it by rules of your own", f"tfhealth evaluate {path} --rules my-rules"),
+    )
+
+
+def _settings(run: Run) -> tuple[Table, ...]:
+    found = []
+    for site, attributes in run.sites.items():
+        if site.kind != "fact" or not attributes:
+            continue
+        pairs = [(shorten(clean(name)), value(one)) for name, one in attributes.items()]
+        left = len(pairs) - _MOST_FACTS
+        more = f"and {left:,} more in the run's file" if left > 0 else ""
+        found.append(Table(shorten(clean(site.name)), ("Setting", "Value"), tuple(pairs[:_MOST_FACTS]), more))
+    return tuple(found)
+
+
+def _footer(result: Result, checklist: Checklist) -> str:
+    rules = count(len(checklist.rules), "rule")
+    rows = count(len(result.checklist), "row")
+    return f"tfhealth {result.tfhealth}, {rules} on {rows}; result format {result.result_version}."
