@@ -150,7 +150,7 @@ def judge(condition: Condition, panel: Panel, guard: Mask | None = None) -> list
         One outcome a site, in the panel's order.
     """
     judged = panel.measured if guard is None else panel.measured & guard
-    finite = (judged & np.isfinite(panel.values)).any(axis=1) if judged.size else np.zeros(len(panel), bool)
+    finite = np.atleast_1d((judged & np.isfinite(panel.values)).any(axis=1))
     outcomes: list[Outcome | None] = [None] * len(panel)
     for severity, bound in condition.rungs():
         reached, shown = _mask(bound, panel.values, judged)
@@ -193,8 +193,8 @@ def _lasting(mask: Mask, length: int) -> NDArray[np.int64]:
     """Return for each row of bool[S, n] the first column of the first run of `length` True in a row, or -1."""
     if mask.shape[1] < length:
         return np.full(len(mask), -1)
-    windows = np.lib.stride_tricks.sliding_window_view(mask, length, axis=1).all(axis=2)
-    return np.where(windows.any(axis=1), windows.argmax(axis=1), -1)
+    windows: Mask = np.all(np.lib.stride_tricks.sliding_window_view(mask, length, axis=1), axis=2)
+    return np.where(np.any(windows, axis=1), np.argmax(windows, axis=1), -1)
 
 
 def _one_of(bound: Bound, values: Floats) -> Mask:
@@ -206,7 +206,7 @@ def _between(interval: Any, values: Floats) -> Mask:
     return mask
 
 
-_TESTS: dict[str, Callable[[Bound, Floats], Mask]] = {
+_TESTS: dict[str, Callable[[Any, Floats], Mask]] = {
     "above": lambda bound, values: np.isfinite(values) & (values > bound.above),
     "below": lambda bound, values: np.isfinite(values) & (values < bound.below),
     "outside": lambda bound, values: np.isfinite(values) & ~_between(bound.outside, values),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfhealth import derive
 from tfhealth.conditions import Outcome, Severity, holds, judge
@@ -98,9 +99,12 @@ def _decide_attributes(rule: Rule, run: Run) -> Decision:
     found = [(site, a) for site, a in run.sites.items() if site.kind in measure.kinds]
     if not found:
         raise _Undecided("not_measured", f"no {measure.kind} site was seen")
-    chosen = [(site, a[measure.attribute]) for site, a in found if measure.attribute in a and fits(measure.where, a)]
-    if not chosen:
+    about = [(site, a.get(measure.attribute)) for site, a in found if fits(measure.where, a)]
+    if not about:
         raise _Undecided("not_applicable", f"no {measure.kind} of the kind that this rule is about")
+    chosen = [(site, value) for site, value in about if value is not None]
+    if not chosen:
+        raise _Undecided("not_measured", f"the {measure.attribute} of {about[0][0]} is not known")
     breaches = []
     for site, value in chosen:
         severity = next((name for name, bound in rule.condition.rungs() if holds(bound, value)), None)
@@ -115,7 +119,7 @@ def _decide_series(rule: Rule, run: Run) -> Decision:
     most = int(panel.measured.sum(axis=1).max(initial=0))
     if most < least:
         raise _Undecided("not_measured", f"needs {least} probes, the run has {most}")
-    panel = panel.take(np.flatnonzero(panel.measured.sum(axis=1) >= least))
+    panel = panel.take([row for row, count in enumerate(panel.measured.sum(axis=1)) if count >= least])
     guard = _guard(rule, run, panel)
     outcomes = judge(rule.condition, panel, guard)
     if guard is not None and not (panel.measured & guard).any():
@@ -185,7 +189,7 @@ def _aligned(expression: derive.Expression, panels: dict[str, Panel]) -> Panel:
     for panel in panels.values():
         steps = np.intersect1d(steps, panel.steps)
     indices: list[int] = []
-    parts: dict[str, list[tuple[Floats, Floats]]] = {name: [] for name in panels}
+    parts: dict[str, list[tuple[Floats, NDArray[np.bool_]]]] = {name: [] for name in panels}
     for index, site in enumerate(lead.sites):
         rows = {name: index if name == expression.names[0] else _row(panel, site) for name, panel in panels.items()}
         if any(row is None for row in rows.values()):
@@ -227,7 +231,7 @@ def _window(rule: Rule, panel: Panel) -> Panel:
     return panel.since(keep)
 
 
-def _guard(rule: Rule, run: Run, panel: Panel) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]] | None:
+def _guard(rule: Rule, run: Run, panel: Panel) -> NDArray[np.bool_] | None:
     """Return bool[S or 1, n] on the panel's steps: where the rule's `while` holds."""
     if rule.while_ is None:
         return None
@@ -238,7 +242,7 @@ def _guard(rule: Rule, run: Run, panel: Panel) -> np.ndarray[tuple[int, int], np
     # A guard at the same sites counts for each by itself; one elsewhere (the loss) counts for all.
     rows = [_row(other, site) for site in panel.sites]
     if any(row is None for row in rows):
-        return held.any(axis=0)[None]
+        return np.atleast_2d(held.any(axis=0))
     return held[[row for row in rows if row is not None]]
 
 

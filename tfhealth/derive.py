@@ -15,6 +15,7 @@ __all__ = ["ACROSS", "LOOKS", "REFERENCES", "Expression", "across", "compile_exp
 
 _MAX_LENGTH = 300
 _MAX_NODES = 60
+_TINY = 1e-30
 _START = 5  # probes that stand for "the start"
 
 _BINARY: dict[type[ast.operator], Callable[[Floats, Floats], Floats]] = {
@@ -71,7 +72,7 @@ def _compile(node: ast.expr, names: dict[str, None]) -> Callable[[Mapping[str, F
         inner = _compile(node.operand, names)
         return lambda values: -inner(values)
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        number = np.float64(node.value)
+        number: Floats = np.array(node.value, np.float64)
         return lambda values: number
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         name = f"{node.value.id}.{node.attr}"
@@ -82,15 +83,16 @@ def _compile(node: ast.expr, names: dict[str, None]) -> Callable[[Mapping[str, F
 
 
 def _first_over_last(values: Floats) -> Floats:
-    return values[0] / values[-1]
+    return np.divide(values[0], values[-1])
 
 
 def _steepness(values: Floats) -> Floats:
     """Return the least-squares slope of log10(value) over depth, times the depth: decades from first to last."""
     depth = np.arange(len(values), dtype=np.float64)
-    logs = np.log10(np.where(values > 0, values, np.nan))
+    logs = np.log10(np.maximum(values, _TINY))  # a signal that is gone altogether has shrunk beyond any limit
     centered = depth - depth.mean()
-    return (centered[:, None] * (logs - logs.mean(axis=0))).sum(axis=0) / (centered**2).sum() * depth[-1]
+    slope: Floats = (centered[:, None] * (logs - logs.mean(axis=0))).sum(axis=0) / (centered**2).sum()
+    return slope * depth[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +122,13 @@ def across(panel: Panel, how: str) -> Panel | None:
         values = reduction.reduce(np.where(panel.measured, panel.values, np.nan))
     first, last = panel.sites[0], panel.sites[-1]
     name = first.name if first == last else f"{first.name} … {last.name}"
-    return Panel((Site(first.kind, name),), panel.steps, values[None], panel.measured.all(axis=0)[None])
+    known = np.atleast_2d(panel.measured.all(axis=0))
+    return Panel((Site(first.kind, name),), panel.steps, values[None], known)
 
 
 def _reference_first(values: Floats, measured: NDArray[np.bool_]) -> Floats:
-    column = np.argmax(measured, axis=1)
-    return values[np.arange(len(values)), column]
+    first: Floats = values[np.arange(len(values)), np.argmax(measured, axis=1)]
+    return first
 
 
 def _reference_start(values: Floats, measured: NDArray[np.bool_]) -> Floats:
@@ -178,7 +181,7 @@ def _trend(row: Floats) -> float:
     # Differences of neighbors estimate the noise without the trend itself: E|Δ|² = 2σ².
     noise = float(np.median(np.abs(np.diff(row)))) / (np.sqrt(2) * 0.6745)
     error = noise * np.sqrt(1 / len(head) + 1 / len(tail))
-    return difference / max(error, 1e-9 * max(abs(float(head.mean())), 1e-12))
+    return float(difference / max(error, 1e-9 * max(abs(float(head.mean())), 1e-12)))
 
 
 LOOKS: dict[str, tuple[Callable[[Floats], float] | None, str]] = {

@@ -142,6 +142,7 @@ def _facts(decision: Decision, run: Run, limits: dict[str, Attribute]) -> dict[s
         **run.sites.get(site, {}),
         **limits,
         "site": site.name,
+        "kind": site.kind,
         "step": outcome.step,
         "value": attribute if attribute is not None else outcome.value,
         "severity": outcome.severity,

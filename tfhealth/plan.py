@@ -39,7 +39,6 @@ class Plan:
         measures: list[Measure] = []
         for rule in checklist.rules:
             measures += [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
-        # Of an expression over several kinds only the first kind's sites are chosen by `where`.
         return cls(
             tuple(
                 (kind, statistic, measure.where)

@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tfhealth.conditions import Severity
 from tfhealth.series import Attribute
 
-__all__ = ["RESULT_VERSION", "SCHEMA_FILE", "Breach", "Finding", "Result", "Row", "RuleVerdict", "Verdict", "schema"]
+__all__ = ["SCHEMA_FILE", "Breach", "Finding", "Result", "Row", "RuleVerdict", "Verdict", "schema"]
 
-RESULT_VERSION = "1.0"
 SCHEMA_FILE = "result-1.schema.json"
 
 Verdict = Literal["pass", "warn", "fail", "not_applicable", "not_measured", "error", "suppressed", "guide"]
@@ -90,7 +89,7 @@ class RunInfo(_Model):
 class Result(_Model):
     """The verdict on one run: findings with the leading cause first, and every row of the checklist."""
 
-    result_version: Literal["1.0"] = RESULT_VERSION
+    result_version: Literal["1.0"] = "1.0"
     tfhealth: str
     run: RunInfo
     verdict: Literal["pass", "warn", "fail", "not_measured"]

@@ -14,7 +14,7 @@ import keras
 from tfhealth import report
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.session import Session
-from tfhealth.capture.summary import epoch_line, summary
+from tfhealth.console import epoch_line, summary
 from tfhealth.decide import decide
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import UsageError

@@ -86,7 +86,7 @@ def _describe(loss: Any) -> tuple[str | None, bool | None, bool]:
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def activation_of(prediction: Any) -> str | None:

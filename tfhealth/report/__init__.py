@@ -12,7 +12,7 @@ from tfhealth.result import Result
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
 
-__all__ = ["Written", "write_report"]
+__all__ = ["Written", "parse_formats", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,9 @@ def write_report(
     """
     from tfhealth.report.formats import FORMATS, Source
 
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        legal = ", ".join(FORMATS)
-        raise UsageError(f"format {unknown[0]!r} is unknown; legal: {legal}{nearest(unknown[0], FORMATS)}")
     source = Source(result, run, checklist)
     written = Written()
-    for name in dict.fromkeys(formats):
+    for name in parse_formats(formats):
         target = Path(folder) / FORMATS[name].file
         try:
             _replace(target, FORMATS[name].make(source))
@@ -66,6 +62,22 @@ def write_report(
         except Exception as error:  # one format that fails must not cost the others
             written.problems[name] = f"{name.upper()} not written: {_reason(error)}"
     return written
+
+
+def parse_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names in `formats`, a list of them or one text with commas, each once.
+
+    Raises:
+        UsageError: an unknown format.
+    """
+    from tfhealth.report.formats import FORMATS
+
+    listed = formats.split(",") if isinstance(formats, str) else formats
+    names = dict.fromkeys(name.strip() for name in listed if name.strip())
+    for name in names:
+        if name not in FORMATS:
+            raise UsageError(f"format {name!r} is unknown; legal: {', '.join(FORMATS)}{nearest(name, FORMATS)}")
+    return tuple(names)
 
 
 def _reason(error: Exception) -> str:

@@ -26,7 +26,7 @@ __all__ = [
 
 _FAR = 1e5  # times the median, the most that a log axis shows
 _EXTREME = 1e100  # beyond it an axis cannot be laid out
-_POINTS = 500  # of one curve; more cannot be told apart at the width of a page
+_POINTS = 900  # of all curves of a chart; more cannot be told apart at the width of a page
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +104,12 @@ def wants_log(values: Floats) -> bool:
     return len(positive) > 0 and bool(np.log10(positive.max()) - np.log10(positive.min()) > 2)
 
 
-def thin(steps: Ints, values: Floats, most: int = _POINTS) -> tuple[Ints, Floats]:
-    """Return at most about `most` points of a curve: of each stretch the lowest, the highest and what is not finite."""
+def thin(steps: Ints, values: Floats, curves: int = 1) -> tuple[Ints, Floats]:
+    """Return the points of one of so many curves that are worth drawing.
+
+    Of each stretch of steps that is the lowest, the highest and the first that is not finite.
+    """
+    most = _POINTS // curves
     if len(steps) <= most:
         return steps, values
     kept: set[int] = {0, len(steps) - 1}

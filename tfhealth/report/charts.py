@@ -20,7 +20,8 @@ __all__ = ["PICTURES", "pictures"]
 Numbered = Sequence[tuple[int, Finding]]
 
 _CURVES = 5
-_COLUMNS = 300  # of a heat map; more are narrower than a pixel
+_ROWS, _COLUMNS = 200, 300  # of a heat map, at most; more are narrower than a pixel
+_CELLS = 20_000  # of a heat map; some 60 kB
 _USUAL_RATIO = Band(1e-4, 1e-2)
 _NOT_KERNELS = ("bias", "gamma", "beta")
 
@@ -110,7 +111,12 @@ def _spread(run: Run, findings: Numbered) -> Picture | None:
 
 
 def _map(panel: Panel, name: str, title: str, label: str, caption: str, diverging: bool) -> Picture:
-    columns = np.unique(np.linspace(0, len(panel.steps) - 1, min(len(panel.steps), _COLUMNS)).round().astype(int))
+    everything = panel.values[panel.measured]
+    chosen = _evenly(len(panel), _ROWS)
+    if len(chosen) < len(panel):
+        caption += f" {len(chosen)} of {count(len(panel), 'site')} are shown, evenly over depth."
+        panel = panel.take(chosen)
+    columns = _evenly(len(panel.steps), min(_COLUMNS, _CELLS // len(panel)))
     values, known = panel.values[:, columns], panel.measured[:, columns]
     with np.errstate(all="ignore"):
         # A value of 0 is as small as can be, not missing.
@@ -121,8 +127,12 @@ def _map(panel: Panel, name: str, title: str, label: str, caption: str, divergin
     if not known.all():
         caption += " Gray: not measured."
     alt = f"Heat map of {label} at {count(len(panel), 'site')} over {count(len(panel.steps), 'probe')}, from "
-    alt += f"{names[0]} to {names[-1]}. {_range(values[known])}"
+    alt += f"{names[0]} to {names[-1]}. {_range(everything)}"
     return Picture(name, title, caption, alt, Heat(names, panel.steps[columns], logs, known, label, diverging))
+
+
+def _evenly(total: int, most: int) -> list[int]:
+    return [int(one) for one in np.unique(np.linspace(0, total - 1, min(total, most)).round())]
 
 
 def _range(values: Floats) -> str:
@@ -142,7 +152,7 @@ def _updates(run: Run, findings: Numbered) -> Picture | None:
     order = sorted(range(len(panel)), key=lambda row: -_unusual(panel.series()[row][1]))
     shown = sorted(order[:_CURVES])
     lines = tuple(
-        Line(shorten(clean(site.name), 52), *thin(series.steps, series.values))
+        Line(shorten(clean(site.name), 52), *thin(series.steps, series.values, len(shown)))
         for site, series in panel.take(shown).series()
     )
     rest = rest_of(panel, [row for row in range(len(panel)) if row not in shown])

@@ -23,6 +23,7 @@ _INK, _SOFT, _GRID, _LIMIT = "#1f2933", "#52606d", "#e4e7eb", "#b3261e"
 _SHADES = {"allowed": "#e3f1e8", "sick": "#fbe3e1"}
 _NOT_MEASURED, _NOT_FINITE = (0.93, 0.94, 0.95, 1.0), (0.1, 0.1, 0.1, 1.0)
 _WIDTH = 7.0  # inches
+_CROSSES = 30  # of one curve, for what is not finite
 _PIXELS = 144  # an inch, of a heat map
 
 _STYLE: dict[str, Any] = {
@@ -72,7 +73,8 @@ def _compact(svg: str) -> str:
     """Return the SVG with two decimals in its paths and nothing that is not drawn: a third smaller, the same to see."""
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", ""), body)
-    return re.sub(r">\s+<", "><", body).replace("DejaVuSans-", "g").strip()
+    body = re.sub(r"translate\([^)]*\)", lambda shift: re.sub(r"(\.\d)\d+", r"\1", shift[0]), body)
+    return re.sub(r">\s+<", "><", body).replace("DejaVuSans-", "g").replace("xlink:href", "href").strip()
 
 
 def _shown(text: str) -> str:
@@ -150,6 +152,7 @@ def _curve(axes: Any, line: Line, place: int, floor: float) -> None:
     look["linestyle"] = _DASHES[place % len(_DASHES)]
     axes.plot(line.steps, values, **look)
     broken = line.steps[~finite]
+    broken = broken[:: max(len(broken) // _CROSSES, 1)]
     if len(broken):
         height = np.full(len(broken), 0.97 - 0.05 * (place % 6))
         axes.plot(
@@ -204,7 +207,7 @@ def _heat(figure: Any, chart: Heat) -> None:
     pixels[~finite] = _NOT_FINITE
     pixels[~chart.measured] = _NOT_MEASURED
     axes.imshow(pixels, aspect="auto", interpolation="nearest")
-    picked = np.unique(np.linspace(0, rows - 1, min(rows, 20)).round().astype(int))
+    picked = np.unique(np.linspace(0, rows - 1, min(rows, 16)).round().astype(int))
     axes.set_yticks(picked, [_shown(chart.names[row]) for row in picked], fontsize=6.5)
     marks = np.unique(np.linspace(0, columns - 1, min(columns, 8)).round().astype(int))
     axes.set_xticks(marks, [f"{chart.steps[mark]:,}" for mark in marks])

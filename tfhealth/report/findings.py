@@ -17,7 +17,7 @@ from tfhealth.run import Run
 __all__ = ["Placed", "arrange", "parts"]
 
 _MOST_SITES = 12
-_MOST_CHARTS = 12  # some 50 kB each; the whole page stays below 1 MB
+_MOST_CHARTS = 10  # some 50 kB each; the whole page stays below 1 MB
 
 
 @dataclass(frozen=True)
@@ -35,31 +35,22 @@ class Placed:
 
 
 def arrange(findings: Sequence[Finding]) -> tuple[Placed, ...]:
-    """Number findings in the order of the report: each cause, then all that follows from it."""
+    """Number findings in the order of the report: each cause, then all that follows from it, step by step."""
     known = {finding.rule: finding for finding in findings}
-    roots = {finding.rule: _root(finding, known) for finding in findings}
-    placed: list[Placed] = []
-    for finding in findings:
-        if roots[finding.rule] != finding.rule:
-            continue
-        below = [one for one in findings if roots[one.rule] == finding.rule and one is not finding]
-        placed.append(Placed(len(placed) + 1, finding, None))
-        for one in below:
-            placed.append(Placed(len(placed) + 1, one, finding.rule))
-    return tuple(placed)
+    causes = {rule: next((one for one in f.explained_by if one in known), None) for rule, f in known.items()}
+    placed: dict[str, Placed] = {}
 
+    def place(rule: str, root: str) -> None:
+        placed[rule] = Placed(len(placed) + 1, known[rule], None if rule == root else root)
+        for other, cause in causes.items():
+            if cause == rule and other not in placed:
+                place(other, root)
 
-def _root(finding: Finding, known: Mapping[str, Finding]) -> str:
-    """Return the rule at the end of the chain of causes; of a circle the finding that comes first."""
-    seen = [finding.rule]
-    while True:
-        causes = [rule for rule in known[seen[-1]].explained_by if rule in known]
-        if not causes:
-            return seen[-1]
-        if causes[0] in seen:
-            circle = seen[seen.index(causes[0]) :]
-            return next(rule for rule in known if rule in circle)
-        seen.append(causes[0])
+    # Whoever is left after the causes stands in a circle of them, and the first of it leads.
+    for rule in [*(rule for rule in known if causes[rule] is None), *known]:
+        if rule not in placed:
+            place(rule, rule)
+    return tuple(placed.values())
 
 
 def parts(placed: Sequence[Placed], run: Run, checklist: Checklist, command: str) -> tuple[FindingPart, ...]:
@@ -113,7 +104,7 @@ def _facts(finding: Finding, rule: Rule | None) -> tuple[Pair, ...]:
     others = len(finding.sites) - 1
     found = [
         Pair("Value", _value(finding.value, rule)),
-        Pair("Breached when", f"{_limits(finding, rule)} ({_owner(finding.limits_set_by)})"),
+        Pair("Breach", f"{_limits(finding, rule)} ({_owner(finding.limits_set_by)})"),
         Pair("Where", f"{place}, and {count(others, 'more site')}" if others > 0 else place),
     ]
     if finding.step is not None and (rule is None or rule.measure.attribute is None):
@@ -143,7 +134,7 @@ def _limits(finding: Finding, rule: Rule | None) -> str:
 
 
 def _owner(set_by: str) -> str:
-    return "a built-in limit" if set_by == "built-in" else f"a limit set by {shorten(clean(set_by))}"
+    return "built-in limit" if set_by == "built-in" else f"limit set by {shorten(clean(set_by))}"
 
 
 def _sites(finding: Finding) -> Table | None:

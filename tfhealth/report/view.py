@@ -50,7 +50,7 @@ def view(result: Result, run: Run, checklist: Checklist) -> Report:
         findings_intro=_findings_intro(result, placed),
         unjudged_intro=_unjudged_intro(result.checklist),
         unjudged=here,
-        beyond_intro=f"{count(sum(len(one.questions) for one in beyond), 'row')} that watching one fit cannot decide",
+        beyond_intro=f"{count(sum(len(one.questions) for one in beyond), 'row')} that no rule decides yet",
         beyond=beyond,
         notes=_notes(result),
         pictures=pictures(run, [(one.number, one.finding) for one in placed]),
@@ -132,10 +132,10 @@ def _unjudged(result: Result, checklist: Checklist) -> tuple[tuple[Unjudged, ...
 
 
 def _unjudged_intro(rows: Sequence[Row]) -> str:
-    open_rows = sum(row.verdict in ("not_measured", "error") for row in rows)
-    if not open_rows:
+    still = sum(row.verdict in ("not_measured", "error") for row in rows)
+    if not still:
         return "Every row of the checklist was judged, or is for a person to judge."
-    return f"{open_rows:,} of {count(len(rows), 'row')} are open. What was not measured has not passed."
+    return f"Open: {still:,} of {count(len(rows), 'row')}. What was not measured has not passed."
 
 
 def _notes(result: Result) -> Table | None:

@@ -12,6 +12,7 @@ __all__ = ["NAMES", "render", "unknown_names"]
 
 NAMES = {
     "site": "name of the site, e.g. the layer's path",
+    "kind": "kind of site, e.g. activation",
     "step": "step since which the condition holds",
     "value": "value at that step",
     "low": "lower limit",
@@ -22,6 +23,8 @@ NAMES = {
     "activation": "activation of the layer at the site",
     "units": "units of the layer at the site",
     "loss": "compiled loss of the output",
+    "label_shape": "shape of the labels of the output",
+    "output_activation": "activation of the output that the labels are for",
     "shape": "shape of the tensor or variable at the site",
     "classes": "number of classes",
 }

@@ -1,0 +1,133 @@
+"""A script and its arguments -> the same script run with every fit watched, its exit code, and the verdicts."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfhealth.capture.callback import HealthCallback
+from tfhealth.result import Result
+from tfhealth.series import Attribute
+
+__all__ = ["run_script"]
+
+
+def run_script(script: Path, arguments: Sequence[str], settings: Mapping[str, Any]) -> tuple[int, list[Result]]:
+    """Run `script` as `python script arguments` would, with a `HealthCallback(**settings)` in every fit.
+
+    Returns:
+        The script's exit code (1 after an exception, whose traceback is printed) and one result for each fit.
+
+    Raises:
+        UsageError, RuleError: settings that cannot be meant, before the script is started.
+    """
+    HealthCallback(**settings)
+    results: list[Result] = []
+    with _watched_fits(settings, results), _as_main(script, arguments):
+        code = _run(script)
+    return code, results
+
+
+def _run(script: Path) -> int:
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BaseException as error:
+        _print_traceback(error, script)
+        return 1
+    return 0
+
+
+def _print_traceback(error: BaseException, script: Path) -> None:
+    """Print what Python would have printed: the traceback from the script's own first frame on."""
+    frame = error.__traceback__
+    while frame is not None and not _is_script(frame.tb_frame.f_code.co_filename, script):
+        frame = frame.tb_next
+    traceback.print_exception(type(error), error, frame or error.__traceback__)
+
+
+def _is_script(filename: str, script: Path) -> bool:
+    return os.path.abspath(filename) == os.path.abspath(script)  # noqa: PTH100 - frozen modules have no real path
+
+
+@contextmanager
+def _as_main(script: Path, arguments: Sequence[str]) -> Iterator[None]:
+    """Make sys.argv and sys.path what they are under `python script`."""
+    argv, path = sys.argv, list(sys.path)
+    sys.argv = [str(script), *arguments]
+    sys.path.insert(0, str(script.resolve().parent))
+    try:
+        yield
+    finally:
+        sys.argv, sys.path[:] = argv, path
+
+
+@contextmanager
+def _watched_fits(settings: Mapping[str, Any], results: list[Result]) -> Iterator[None]:
+    """Give every `fit` a callback of ours, unless the script gave it one itself."""
+    original = keras.Model.fit
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def fit(model: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(model, *args, **kwargs)
+        own = _callbacks(bound.arguments.get("callbacks"))
+        watching = next((one for one in own if isinstance(one, HealthCallback)), None)
+        if watching is None:
+            watching = HealthCallback(**settings)
+            watching.told = _told(bound)
+            bound.arguments["callbacks"] = [*own, watching]
+        try:
+            return original(*bound.args, **bound.kwargs)
+        except KeyboardInterrupt:
+            watching.close("interrupted")
+            raise
+        except BaseException:
+            watching.close("failed")
+            raise
+        finally:
+            if watching.result is not None:
+                results.append(watching.result)
+
+    keras.Model.fit = fit
+    try:
+        yield
+    finally:
+        keras.Model.fit = original
+
+
+def _callbacks(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    if isinstance(given, keras.callbacks.CallbackList):
+        return list(given.callbacks)
+    return list(keras.tree.flatten(given))
+
+
+def _told(bound: inspect.BoundArguments) -> dict[str, Attribute]:
+    """Return what `fit` was told that a callback cannot see."""
+    given = bound.arguments
+    batch_size = given.get("batch_size")
+    return {
+        "batch_size": batch_size if isinstance(batch_size, int) else None,
+        "shuffle": bool(given.get("shuffle", True)),
+        "validation": given.get("validation_data") is not None or bool(given.get("validation_split")),
+        "class_weight": given.get("class_weight") is not None,
+        "sample_weight": given.get("sample_weight") is not None,
+    }

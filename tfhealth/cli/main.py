@@ -1,0 +1,54 @@
+"""Arguments -> a command -> an exit code; every error of ours becomes one clear message and code 2."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tfhealth import __version__
+from tfhealth.cli import evaluate, report, rules, run
+from tfhealth.cli.exits import Exit
+from tfhealth.errors import Error
+
+__all__ = ["COMMANDS", "build_parser", "main"]
+
+_EPILOG = """exit codes:
+  0  the gate passed, or there is none (--fail-on)
+  1  the gate failed
+  2  wrong use: arguments, rules or paths that cannot be meant
+  3  incomplete: the gate would pass, but a run is unfinished, damaged or could not be judged;
+     or `report` could not read or write everything
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line, one sub-command for each of `COMMANDS`."""
+    parser = argparse.ArgumentParser(
+        prog="tfhealth",
+        description="The doctor for Keras training.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tfhealth {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in COMMANDS:
+        add(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return int(parsed.act(parsed))
+    except Error as error:
+        print(f"tfhealth: {error}", file=sys.stderr)
+        return Exit.USAGE
+    except BrokenPipeError:  # `tfhealth rules list | head`
+        sys.stderr.close()
+        return Exit.PASSED
+
+
+COMMANDS = (run.add, report.add, evaluate.add, rules.add)
+"""What adds each command to the parser."""

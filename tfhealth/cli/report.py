@@ -1,0 +1,39 @@
+"""`tfhealth report RUN`: a recorded run -> its report, written again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tfhealth.cli import options
+from tfhealth.cli.exits import Exit
+
+__all__ = ["add"]
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "report",
+        help="write the report on a recorded run again",
+        description="Write report.html, report.pdf and result.json into RUN, also for a run that was killed half-way.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    options.add_formats(parser, "json,html,pdf")
+    options.add_rules(parser)
+    parser.set_defaults(act=_act)
+
+
+def _act(arguments: argparse.Namespace) -> int:
+    from tfhealth.console import summary
+    from tfhealth.diagnosis import evaluate
+    from tfhealth.report import write_report
+    from tfhealth.rules import load_checklist
+    from tfhealth.run import load
+
+    run = load(arguments.run)
+    checklist = load_checklist(arguments.rules)
+    result = evaluate(checklist, run, "built-in" if arguments.rules is None else arguments.rules.name)
+    written = write_report(result, run, checklist, run.path or arguments.run, arguments.formats)
+    print(summary(result, written))
+    return Exit.INCOMPLETE if run.damage or written.problems else Exit.PASSED

@@ -1,0 +1,66 @@
+"""`tfhealth run SCRIPT`: a script that knows nothing of tfhealth -> diagnosed runs, and the script's own exit code."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tfhealth.cli import options
+from tfhealth.cli.exits import Exit, gate
+from tfhealth.errors import UsageError
+
+__all__ = ["add"]
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "run",
+        help="run a training script and diagnose every fit in it",
+        description="Run SCRIPT as `python SCRIPT ARGS` would; every fit in it is watched, judged and reported.",
+    )
+    parser.add_argument("--out", type=Path, default=Path("tfhealth_runs"), metavar="DIR", help="where runs are kept")
+    options.add_fail_on(parser)
+    options.add_formats(parser, "json,html,pdf")
+    options.add_rules(parser)
+    parser.add_argument("--every", type=_every, default="auto", metavar="N", help='probe every N-th step, or "auto"')
+    parser.add_argument("--overhead", type=float, default=0.02, metavar="SHARE", help="time that probing may cost")
+    parser.add_argument("--exact", action="store_true", help="stay bit-identical under jit_compile too; costs more")
+    parser.add_argument("--stop", action="store_true", help="stop a training at its first critical finding")
+    parser.add_argument("--quiet", action="store_true", help="print nothing of our own")
+    parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Python script")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the script's own arguments")
+    parser.set_defaults(act=_act)
+
+
+def _every(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'"auto" or a whole number, received {text!r}') from None
+
+
+def _act(arguments: argparse.Namespace) -> int:
+    if not arguments.script.is_file():
+        raise UsageError(f"{arguments.script}: no such script.")
+    from tfhealth.capture.script import run_script
+
+    settings = {
+        "out": arguments.out,
+        "formats": arguments.formats,
+        "rules": arguments.rules,
+        "every": arguments.every,
+        "overhead": arguments.overhead,
+        "exact": arguments.exact,
+        "on_fail": "stop" if arguments.stop else "report",
+        "verbose": 0 if arguments.quiet else 1,
+        "name": arguments.script.stem,
+    }
+    code, results = run_script(arguments.script, arguments.arguments, settings)
+    if code != 0:
+        return code
+    if not results and not arguments.quiet:
+        print(f"\ntfhealth: {arguments.script} trained nothing with fit; there is nothing to judge.")
+    return gate(results, arguments.fail_on) if results or arguments.fail_on else Exit.PASSED
