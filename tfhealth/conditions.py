@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from tfhealth.derive import LOOKS, look
+from tfhealth.derive import AT_END, LOOKS, look
 from tfhealth.series import Attribute, Floats, Panel
 
-__all__ = ["SEVERITIES", "Bound", "Condition", "Outcome", "Severity", "holds", "judge"]
+__all__ = ["SEVERITIES", "Bound", "Condition", "Lasting", "Outcome", "Severity", "holds", "judge"]
 
 Severity = Literal["info", "warning", "error", "critical"]
+_FEWEST = 3  # probes that a share of the run must have to mean anything
+
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")
 
 Mask = NDArray[np.bool_]
@@ -43,6 +45,12 @@ class Bound(BaseModel):
     def test(self) -> str:
         """The name of the one test that is set."""
         return next(name for name in _TESTS if self._given(name))
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the test says something of the end of a series rather than of a stretch of it."""
+        nested = [*(self.all or []), *(self.any or []), *([self.not_] if self.not_ else [])]
+        return self.look in AT_END or any(one.at_end for one in nested)
 
     def _given(self, name: str) -> bool:
         return name in self.model_fields_set
@@ -75,12 +83,22 @@ class Bound(BaseModel):
         return own
 
 
+class Lasting(BaseModel):
+    """A duration as a share of the run: probes are dense at first, so counting them would overrate the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(gt=0, le=1, description="share of the steps that the run's probes stand for")
+
+
 class Condition(BaseModel):
     """How a series is judged: a test for one rung of severity or several, and how long a breach must last."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    for_: int = Field(1, alias="for", ge=1, description="probes in a row that must breach")
+    for_: Annotated[int, Field(ge=1)] | Lasting = Field(
+        1, alias="for", description="how long without a break: a number of probes, or a share of the run's steps"
+    )
     info: Bound | None = None
     warning: Bound | None = None
     error: Bound | None = None
@@ -95,6 +113,11 @@ class Condition(BaseModel):
     def rungs(self) -> list[tuple[Severity, Bound]]:
         """Return the rungs that have a test, the most severe first."""
         return [(name, bound) for name in reversed(SEVERITIES) if (bound := getattr(self, name)) is not None]
+
+    @property
+    def probes(self) -> int:
+        """The least number of probes that can breach."""
+        return self.for_ if isinstance(self.for_, int) else _FEWEST
 
     def tests(self) -> list[Bound]:
         """Return every test, nested ones included."""
@@ -154,10 +177,10 @@ def judge(condition: Condition, panel: Panel, guard: Mask | None = None) -> list
     outcomes: list[Outcome | None] = [None] * len(panel)
     for severity, bound in condition.rungs():
         reached, shown = _mask(bound, panel.values, judged)
-        start = _lasting(reached & judged, condition.for_)
+        start = _since(reached & judged, panel, condition.for_)
         for row in np.flatnonzero(start >= 0):
             if outcomes[row] is None:
-                column = start[row]
+                column = start[row] if not bound.at_end else np.flatnonzero(judged[row])[-1]
                 outcomes[row] = Outcome(
                     severity, int(panel.steps[column]), float(shown[row, column]), int(judged[row].sum()), True
                 )
@@ -189,7 +212,30 @@ def _mask(bound: Bound, values: Floats, judged: Mask) -> tuple[Mask, Floats]:
         return _TESTS[bound.test](bound, values), values
 
 
-def _lasting(mask: Mask, length: int) -> NDArray[np.int64]:
+def _since(mask: Mask, panel: Panel, lasting: int | Lasting) -> NDArray[np.int64]:
+    """Return for each row of bool[S, n] the first column of the first unbroken run that lasts, or -1."""
+    if isinstance(lasting, int):
+        return _in_a_row(mask, lasting)
+    weights = _weights(panel.steps)
+    held = np.cumsum(mask * weights, axis=1)
+    broken = np.maximum.accumulate(np.where(mask, 0.0, held), axis=1)
+    enough = mask & (held - broken >= lasting.share * weights.sum() - 1e-9)
+    enough &= _in_a_row(mask, _FEWEST)[:, None] >= 0
+    place = np.argmax(enough, axis=1)
+    columns = np.arange(mask.shape[1])
+    last_break = np.max(np.where(~mask & (columns < place[:, None]), columns, -1), axis=1, initial=-1)
+    return np.where(np.any(enough, axis=1), last_break + 1, -1)
+
+
+def _weights(steps: NDArray[np.int64]) -> Floats:
+    """Return how many steps each probe stands for: those until the next one; the last as many as the one before."""
+    if len(steps) < 2:
+        return np.ones(len(steps))
+    gaps = np.diff(steps).astype(np.float64)
+    return np.append(gaps, gaps[-1])
+
+
+def _in_a_row(mask: Mask, length: int) -> NDArray[np.int64]:
     """Return for each row of bool[S, n] the first column of the first run of `length` True in a row, or -1."""
     if mask.shape[1] < length:
         return np.full(len(mask), -1)

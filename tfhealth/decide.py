@@ -115,7 +115,7 @@ def _decide_attributes(rule: Rule, run: Run) -> Decision:
 
 def _decide_series(rule: Rule, run: Run) -> Decision:
     panel = _window(rule, measured(rule.measure, run))
-    least = max(rule.active.probes, rule.condition.for_)
+    least = max(rule.active.probes, rule.condition.probes)
     most = int(panel.measured.sum(axis=1).max(initial=0))
     if most < least:
         raise _Undecided("not_measured", f"needs {least} probes, the run has {most}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfhealth.series import Floats, Panel, Site
 
-__all__ = ["ACROSS", "LOOKS", "REFERENCES", "Expression", "across", "compile_expression", "relative"]
+__all__ = ["ACROSS", "AT_END", "LOOKS", "REFERENCES", "Expression", "across", "compile_expression", "relative"]
 
 _MAX_LENGTH = 300
 _MAX_NODES = 60
@@ -164,6 +164,10 @@ def _ends(row: Floats) -> tuple[Floats, Floats]:
     return row[:count], row[len(row) - count :]
 
 
+def _last(row: Floats) -> int:
+    return int(np.clip(len(row) // 10, 3, 20))
+
+
 def _change(row: Floats) -> float:
     head, tail = _ends(row)
     if not len(head):
@@ -187,7 +191,7 @@ def _trend(row: Floats) -> float:
 LOOKS: dict[str, tuple[Callable[[Floats], float] | None, str]] = {
     "each": (None, "every value by itself"),
     "first": (lambda row: float(row[0]), "the first value"),
-    "last": (lambda row: float(np.median(row[-3:])), "the median of the last three values"),
+    "last": (lambda row: float(np.median(row[-_last(row) :])), "the median of the last tenth, 3 to 20 values"),
     "mean": (lambda row: float(row.mean()), "the mean of all values"),
     "median": (lambda row: float(np.median(row)), "the median of all values"),
     "minimum": (lambda row: float(row.min()), "the smallest value"),
@@ -196,6 +200,9 @@ LOOKS: dict[str, tuple[Callable[[Floats], float] | None, str]] = {
     "trend": (_trend, "mean of the end minus mean of the start, in standard errors of that difference"),
 }
 """How a condition looks at a series: at each value, or at one number made of all of them."""
+
+AT_END = ("last", "change", "trend")
+"""The looks that compare the end with something; what they find is so as of the last step."""
 
 
 def look(values: Floats, judged: NDArray[np.bool_], how: str) -> Floats:

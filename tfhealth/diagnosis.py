@@ -38,12 +38,14 @@ def evaluate(checklist: Checklist, run: Run, limits_set_by: str = "built-in") ->
         The verdict; a rule that cannot be evaluated is there as `error`, no exception is raised for it.
     """
     decisions = decide_all(checklist, run)
-    findings = _ordered(checklist, [_finding(d, run, limits_set_by) for d in decisions if d.verdict in _COMPLAINTS])
+    info = _run_info(run)
+    found = [_finding(decision, run, limits_set_by) for decision in decisions if decision.verdict in _COMPLAINTS]
+    findings = _ordered(checklist, found, info.steps)
     rows = [_row(item, [d for d in decisions if d.rule.checklist == item.id]) for item in checklist.items]
     verdict = _overall(findings, rows)
     return Result(
         tfhealth=__version__,
-        run=_run_info(run),
+        run=info,
         verdict=verdict,
         sentence=_sentence(verdict, findings, rows),
         findings=findings,
@@ -54,6 +56,7 @@ def evaluate(checklist: Checklist, run: Run, limits_set_by: str = "built-in") ->
 
 
 _COMPLAINTS = ("warn", "fail")
+_SLACK_STEPS, _SLACK_SHARE = 50, 0.1
 
 
 def _rule_verdict(decision: Decision) -> RuleVerdict:
@@ -150,13 +153,20 @@ def _facts(decision: Decision, run: Run, limits: dict[str, Attribute]) -> dict[s
     }
 
 
-def _ordered(checklist: Checklist, findings: Sequence[Finding]) -> list[Finding]:
+def _ordered(checklist: Checklist, findings: Sequence[Finding], steps: int) -> list[Finding]:
     """Name for each finding those that explain it, and put causes before consequences, the gravest first."""
     rules = {rule.id: rule for rule in checklist.rules}
+    # What began clearly later is no cause; a little later it may be, since some conditions take a while to show.
+    slack = max(_SLACK_STEPS, _SLACK_SHARE * steps)
     linked = []
     for finding in findings:
-        rows = rules[finding.rule].explained_by
-        causes = [other.rule for other in findings if other.checklist in rows and other.checklist != finding.checklist]
+        named = rules[finding.rule].explained_by
+        causes = [
+            other.rule
+            for other in findings
+            if (other.rule in named or (other.checklist in named and other.checklist != finding.checklist))
+            and (other.step or 0) <= (finding.step or 0) + slack
+        ]
         linked.append(finding.model_copy(update={"explained_by": causes}))
     place = {item.id: number for number, item in enumerate(checklist.items)}
     return sorted(

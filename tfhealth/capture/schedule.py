@@ -58,7 +58,9 @@ class Schedule:
         """Seconds that one probed execution costs beyond a plain one; 0 while not known."""
         if not self._plain or not self._probed:
             return 0.0
-        return max(statistics.median(self._probed) - statistics.median(self._plain), 0.0)
+        plain = statistics.median(self._plain)
+        # A difference within the noise of the clock is no proof that probing is free.
+        return max(statistics.median(self._probed) - plain, 0.1 * plain)
 
     def took(self, seconds: float, probed: bool) -> None:
         """Take note of one execution's wall time; executions that compiled do not count."""

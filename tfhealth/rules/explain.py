@@ -94,7 +94,11 @@ def _word(value: object) -> str:
 
 
 def _limits(condition: Condition, quantify: str | Quantify) -> list[str]:
-    lasting = f", {condition.for_} probes in a row" if condition.for_ > 1 else ""
+    lasting = f", {condition.for_} probes in a row" if isinstance(condition.for_, int) else ""
+    if not isinstance(condition.for_, int):
+        lasting = f", without a break for {condition.for_.share:.0%} of the run or more"
+    elif condition.for_ == 1:
+        lasting = ""
     lines = [f"- **{name}**: {bound_in_words(bound)}{lasting}" for name, bound in condition.rungs()]
     if isinstance(quantify, Quantify):
         amount = f"{quantify.count}" if quantify.count else f"{quantify.share:.0%}"

@@ -49,11 +49,15 @@ def _load(folder: Path) -> Checklist:
     faults: list[Fault] = []
     rows = _read(own if own.is_file() else resources.rules_dir() / ROWS_FILE, Rows, folder, faults)
     rules: dict[str, Rule] = {}
+    places: dict[str, Path] = {}
     for path in files:
         rule = _read(path, Rule, folder, faults)
         if rule is not None:
-            faults += _misplaced(path, folder, rule, rows, rules)
+            faults += _misplaced(path, folder, rule, rules)
             rules.setdefault(rule.id, rule)
+            places.setdefault(rule.id, path)
+    if rows is not None:
+        faults += [fault for rule in rules.values() for fault in _dangling(places[rule.id], folder, rule, rows)]
     if faults or rows is None:
         raise RuleError(faults)
     return Checklist.of(rows, list(rules.values()))
@@ -75,21 +79,28 @@ def _read(path: Path, model: type[M], folder: Path, faults: list[Fault]) -> M | 
         return None
 
 
-def _misplaced(path: Path, folder: Path, rule: Rule, rows: Rows | None, known: dict[str, Rule]) -> list[Fault]:
-    """Return what is wrong with the rule's place among the others: its file name, its id, the rows it names."""
+def _misplaced(path: Path, folder: Path, rule: Rule, known: dict[str, Rule]) -> list[Fault]:
+    """Return what is wrong with the rule's place among the others: its file name and its id."""
     file = _shown(path, folder)
     found = []
     if not path.stem.startswith(rule.id):
         found.append(Fault(file, 1, 1, "id", f"file name must begin with the id: {rule.id}-{path.stem}{path.suffix}"))
     if rule.id in known:
         found.append(Fault(file, 1, 1, "id", f"{rule.id} is already the id of {known[rule.id].title!r}"))
-    if rows is not None:
-        legal = [item.id for chapter in rows.chapters for item in chapter.items]
-        for row in [rule.checklist, *rule.explained_by]:
-            if row not in legal:
-                what = f"{row!r} is no row of the checklist{nearest(row, legal)}"
-                found.append(Fault(file, 1, 1, "checklist", what))
     return found
+
+
+def _dangling(path: Path, folder: Path, rule: Rule, rows: Rows) -> list[Fault]:
+    """Return the rows and rules that a rule names and that do not exist."""
+    items = [item.id for chapter in rows.chapters for item in chapter.items]
+    named = [("checklist", rule.checklist, items)]
+    # In a folder of few rules a cause may be a rule that lives elsewhere: only rows are checked there.
+    named += [("explained_by", name, items) for name in rule.explained_by if "." in name]
+    return [
+        Fault(_shown(path, folder), 1, 1, key, f"{name!r} is no row of the checklist{nearest(name, legal)}")
+        for key, name, legal in named
+        if name not in legal
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -189,7 +189,9 @@ class Rule(_Model):
     why: Text
     advice: Text
     references: list[Line] = Field(min_length=1)
-    explained_by: list[RowId] = Field(default_factory=list, description="rows that, when they breach too, are the cause")
+    explained_by: list[RowId | RuleId] = Field(
+        default_factory=list, description="rows or rules that, when they breach too, are the cause"
+    )
     examples: list[Example] = Field(min_length=2)
 
     @field_validator("message", "advice")
