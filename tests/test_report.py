@@ -148,7 +148,7 @@ examples: [{values: "1x9", verdict: pass}, {values: "0.3x9", verdict: warn}]
 title: Units that never fire
 checklist: act.dead
 measure: {site: activation, statistic: dead_fraction, where: {output: false}}
-condition: {error: {look: last, above: 0.5}}
+condition: {error: {look: maximum, above: 0.4}}
 message: "{value:.0%} of the units of {site} are dead."
 why: They do not learn.
 advice: Lower the learning rate.
@@ -193,7 +193,13 @@ def sick(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def result(checklist: Checklist, sick: Run) -> Result:
-    return evaluate(checklist, sick)
+    found = evaluate(checklist, sick)
+    by_rule = {finding.rule: finding for finding in found.findings}
+    # A chain, its end before its middle: the report has to bring it into order.
+    causes = {"LOSS901": [], "ACT902": ["ACT901"], "ACT901": ["LOSS901"]}
+    findings = [by_rule[rule].model_copy(update={"explained_by": names}) for rule, names in causes.items()]
+    sentence = f"Sick: {findings[0].message.rstrip('.')} (2 more findings)."
+    return found.model_copy(update={"findings": findings, "sentence": sentence})
 
 
 @pytest.fixture(scope="module")
@@ -267,12 +273,13 @@ def test_a_consequence_stands_below_its_cause(result: Result, sick: Run, checkli
 
 def test_findings_that_explain_each_other_are_all_shown(result: Result) -> None:
     """A circle of causes loses no finding: the first of it leads."""
-    first, second = (
-        one.model_copy(update={"explained_by": [other]})
-        for one, other in zip(result.findings[:2], ("ACT902", "LOSS901"), strict=True)
-    )
-    placed = arrange([first, second])
-    assert [(p.number, p.finding.rule, p.cause) for p in placed] == [(1, "LOSS901", None), (2, "ACT902", "LOSS901")]
+    first, second = result.findings[:2]
+    circle = [
+        first.model_copy(update={"explained_by": [second.rule]}),
+        second.model_copy(update={"explained_by": [first.rule]}),
+    ]
+    expected = [(1, first.rule, None), (2, second.rule, first.rule)]
+    assert expected == [(one.number, one.finding.rule, one.cause) for one in arrange(circle)]
 
 
 def test_a_finding_tells_value_limit_owner_place_and_step(result: Result, sick: Run, checklist: Checklist) -> None:
@@ -484,7 +491,8 @@ def test_long_lists_of_sites_are_cut(checklist: Checklist) -> None:
     run = record(None, [f"dense_{i}" for i in range(40)], STEPS[::8])
     result = evaluate(checklist, run)
     report = view(result, run, checklist)
-    tables = [one.sites for one in report.findings[0].consequences if one.sites is not None]
+    parts = [part for one in report.findings for part in (one, *one.consequences)]
+    tables = [one.sites for one in parts if one.sites is not None]
     assert max(len(table.rows) for table in tables) == 12
     left = max(len(finding.sites) for finding in result.findings) - 12
     assert f"and {left} more sites, all in result.json" in [table.more for table in tables]

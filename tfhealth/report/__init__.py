@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
 
 __all__ = ["Written", "parse_formats", "write_report"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def write_report(
             _replace(target, FORMATS[name].make(source))
             written.paths[name] = target
         except Exception as error:  # one format that fails must not cost the others
+            _LOG.debug("%s not written", name, exc_info=True)
             written.problems[name] = f"{name.upper()} not written: {_reason(error)}"
     return written
 

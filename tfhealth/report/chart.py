@@ -24,7 +24,8 @@ __all__ = [
     "wants_log",
 ]
 
-_FAR = 1e5  # times the median, the most that a log axis shows
+_FAR = 1e5  # times the median or a limit, the most that a log axis shows
+ZERO = -40.0  # stands for the logarithm of 0 in a heat map
 _EXTREME = 1e100  # beyond it an axis cannot be laid out
 _POINTS = 900  # of all curves of a chart; more cannot be told apart at the width of a page
 
@@ -66,7 +67,6 @@ class Lines:
     bands: tuple[Band, ...] = ()
     flags: tuple[Flag, ...] = ()
     rest: tuple[Ints, Floats, Floats, str] | None = None
-    height: float = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +143,9 @@ def extent(chart: Lines) -> tuple[float, float]:
         if not len(values):
             return 0.1, 1.0
         # An explosion by thirty powers of ten would press all that came before it flat: its curve leaves the chart.
-        far = max([float(np.median(values)) * _FAR, *(end for end in limits if end > 0)])
-        return float(values.min() / 1.8), float(min(values.max(), far) * 1.8)
+        marks = [end for end in limits if end > 0] or [float(np.median(values))]
+        high = min(values.max(), max(float(np.median(values)), *marks) * _FAR)
+        return float(max(values.min(), min(marks) / _FAR) / 1.8), float(high * 1.8)
     lowest, highest = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     margin = (highest - lowest) * 0.07 or abs(highest) * 0.1 or 1.0
     return float(lowest - margin), float(highest + margin)
@@ -154,3 +155,9 @@ def leaves(chart: Lines) -> bool:
     """Return whether a curve rises beyond the upper end of its axis."""
     _, high = extent(chart)
     return any(bool((line.values[drawable(line.values)] > high).any()) for line in chart.lines)
+
+
+def sinks(chart: Lines) -> bool:
+    """Return whether a log axis begins above some of the values; they are drawn on its lower edge."""
+    low, _ = extent(chart)
+    return chart.log and any(bool((line.values[drawable(line.values)] < low).any()) for line in chart.lines)

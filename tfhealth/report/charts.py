@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfhealth.report.chart import Band, Flag, Heat, Line, Lines, leaves, thin, wants_log
+from tfhealth.report.chart import ZERO, Band, Flag, Heat, Line, Lines, leaves, sinks, thin, wants_log
 from tfhealth.report.document import Picture
 from tfhealth.report.evidence import panel_of, rest_of
 from tfhealth.report.words import clean, count, shorten
@@ -48,7 +48,7 @@ def _loss(run: Run, findings: Numbered) -> Picture | None:
         return None
     values = np.concatenate([line.values for line in lines])
     flags = _flags(findings, max(int(line.steps[-1]) for line in lines))
-    chart = Lines(tuple(lines), "loss", wants_log(values), flags=flags, height=2.6)
+    chart = Lines(tuple(lines), "loss", wants_log(values), flags=flags)
     caption = "The loss of each probed batch without regularization, and the means that Keras logged."
     if flags:
         caption += " Numbers at the top: the findings, at the step since which they hold."
@@ -120,8 +120,10 @@ def _map(panel: Panel, name: str, title: str, label: str, caption: str, divergin
     values, known = panel.values[:, columns], panel.measured[:, columns]
     with np.errstate(all="ignore"):
         # A value of 0 is as small as can be, not missing.
-        logs = np.where(values == 0, -40.0, np.log10(values))
+        logs = np.where(values == 0, ZERO, np.log10(values))
     names = tuple(shorten(clean(site.name), 34) for site in panel.sites)
+    if (known & (values == 0)).any() and not diverging:
+        caption += " Zeros are as dark as the lower end of the scale."
     if (known & ~np.isfinite(logs)).any():
         caption += " Black: NaN or Inf."
     if not known.all():
@@ -157,10 +159,12 @@ def _updates(run: Run, findings: Numbered) -> Picture | None:
     )
     rest = rest_of(panel, [row for row in range(len(panel)) if row not in shown])
     positive = any((line.values > 0).any() for line in lines)
-    chart = Lines(lines, "‖update‖ / ‖weight‖", positive, (_USUAL_RATIO,), rest=rest, height=2.6)
+    chart = Lines(lines, "‖update‖ / ‖weight‖", positive, (_USUAL_RATIO,), rest=rest)
     caption = "How far one step moves each layer's weights, relative to their size. Green: 1e-4 to 1e-2 is usual."
     if rest is not None:
         caption += f" The {_CURVES} variables farthest from 1e-3 are drawn by name."
+    if sinks(chart):
+        caption += " Values on the lower edge are smaller still."
     return Picture("updates", "Size of updates", caption, f"Update to weight ratio. {_ends(lines)}", chart)
 
 

@@ -1,19 +1,15 @@
-"""Chart -> SVG text, through matplotlib's `Figure` alone; the same chart gives the same bytes.
-
-Glyphs are drawn as paths, so neither a browser nor WeasyPrint needs a font; heat maps are a picture inside the SVG,
-because a mesh of vectors takes WeasyPrint seconds.
-"""
+"""Chart -> SVG text, through matplotlib's `Figure` alone; the same chart gives the same bytes."""
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfhealth.report.chart import Band, Chart, Dots, Flag, Heat, Line, Lines, drawable, extent
+from tfhealth.report.chart import ZERO, Band, Chart, Dots, Flag, Heat, Line, Lines, drawable, extent
+from tfhealth.report.svg import compact
 
 __all__ = ["draw"]
 
@@ -22,8 +18,9 @@ _DASHES = ("-", "-", "-", (0, (5, 1.5)), (0, (3, 1.5)), (0, (1, 1)))
 _INK, _SOFT, _GRID, _LIMIT = "#1f2933", "#52606d", "#e4e7eb", "#b3261e"
 _SHADES = {"allowed": "#e3f1e8", "sick": "#fbe3e1"}
 _NOT_MEASURED, _NOT_FINITE = (0.93, 0.94, 0.95, 1.0), (0.1, 0.1, 0.1, 1.0)
-_WIDTH = 7.0  # inches
+_WIDTH, _HEIGHT = 7.0, 2.1  # inches
 _CROSSES = 30  # of one curve, for what is not finite
+_DECADES = 10  # of a heat map's scale; what is smaller looks like its lower end
 _PIXELS = 144  # an inch, of a heat map
 
 _STYLE: dict[str, Any] = {
@@ -62,19 +59,11 @@ def draw(chart: Chart) -> str:
     with mpl.rc_context():
         mpl.rcdefaults()  # the user's own style, or usetex, must not change a report
         mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(_WIDTH, 2.5), facecolor="white", layout="constrained")
+        figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white", layout="constrained")
         _DRAW[type(chart)](figure, chart)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing, dpi=_PIXELS)
-    return _compact(out.getvalue())
-
-
-def _compact(svg: str) -> str:
-    """Return the SVG with two decimals in its paths and nothing that is not drawn: a third smaller, the same to see."""
-    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    body = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", ""), body)
-    body = re.sub(r"translate\([^)]*\)", lambda shift: re.sub(r"(\.\d)\d+", r"\1", shift[0]), body)
-    return re.sub(r">\s+<", "><", body).replace("DejaVuSans-", "g").replace("xlink:href", "href").strip()
+    return compact(out.getvalue())
 
 
 def _shown(text: str) -> str:
@@ -105,7 +94,9 @@ def _ticks(axis: Any, log: bool) -> None:
 def _lines(figure: Any, chart: Lines) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    figure.set_figheight(chart.height)
+    entries = len(chart.lines) + (chart.rest is not None)
+    legend = entries > 1
+    figure.set_figheight(_HEIGHT + (0.1 + 0.17 * ((entries + 1) // 2) if legend else 0))
     axes = figure.add_subplot()
     low, high = extent(chart)
     axes.set_xlim(*_span(chart))
@@ -116,7 +107,8 @@ def _lines(figure: Any, chart: Lines) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     axes.set_xlabel("step")
-    axes.set_title(_shown(chart.label), pad=18 if chart.flags else 6)
+    label = chart.label if legend else f"{chart.label} at {chart.lines[0].label}"
+    axes.set_title(_shown(label), pad=18 if chart.flags else 6)
     axes.grid(color=_GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     _bands(axes, chart.bands, low, high, upright=False)
@@ -127,7 +119,7 @@ def _lines(figure: Any, chart: Lines) -> None:
     for place, line in enumerate(chart.lines):
         _curve(axes, line, place, low)
     _flags(axes, chart.flags)
-    if any(line.label for line in chart.lines):
+    if legend:
         figure.legend(loc="outside lower center", ncols=2, handlelength=2.4, columnspacing=1.6)
 
 
@@ -153,11 +145,8 @@ def _curve(axes: Any, line: Line, place: int, floor: float) -> None:
     axes.plot(line.steps, values, **look)
     broken = line.steps[~finite]
     broken = broken[:: max(len(broken) // _CROSSES, 1)]
-    if len(broken):
-        height = np.full(len(broken), 0.97 - 0.05 * (place % 6))
-        axes.plot(
-            broken, height, "x", color=color, markersize=4, transform=axes.get_xaxis_transform(), label="_", zorder=5
-        )
+    height = np.full(len(broken), 0.97 - 0.05 * (place % 6))
+    axes.plot(broken, height, "x", color=color, markersize=4, transform=axes.get_xaxis_transform(), zorder=5)
 
 
 def _bands(axes: Any, bands: Sequence[Band], low: float, high: float, upright: bool) -> None:
@@ -175,7 +164,10 @@ def _bands(axes: Any, bands: Sequence[Band], low: float, high: float, upright: b
 
 def _flags(axes: Any, flags: Sequence[Flag]) -> None:
     """Mark steps by an upright line with its text above the chart."""
+    first, last = axes.get_xlim()
     for flag in flags:
+        place = (flag.step - first) / (last - first)
+        side = "center" if 0.1 < place < 0.9 else "left" if place < 0.5 else "right"
         axes.axvline(flag.step, color=_INK, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=4)
         axes.annotate(
             _shown(flag.text),
@@ -183,7 +175,7 @@ def _flags(axes: Any, flags: Sequence[Flag]) -> None:
             (0, 3),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            ha="center",
+            ha=side,
             va="bottom",
             fontsize=7.5,
             color=_INK,
@@ -206,6 +198,7 @@ def _heat(figure: Any, chart: Heat) -> None:
     pixels = palette.to_rgba(np.where(finite, chart.values, 0.0))
     pixels[~finite] = _NOT_FINITE
     pixels[~chart.measured] = _NOT_MEASURED
+    # A picture inside the SVG: WeasyPrint takes seconds for a mesh of vectors.
     axes.imshow(pixels, aspect="auto", interpolation="nearest")
     picked = np.unique(np.linspace(0, rows - 1, min(rows, 16)).round().astype(int))
     axes.set_yticks(picked, [_shown(chart.names[row]) for row in picked], fontsize=6.5)
@@ -223,9 +216,10 @@ def _color_range(chart: Heat) -> tuple[float, float]:
     """Return the ends of the color scale: within two powers of ten of 1, or where nearly all values lie."""
     if chart.diverging:
         return -2.0, 2.0
-    values = chart.values[np.isfinite(chart.values) & chart.measured]
+    values = chart.values[np.isfinite(chart.values) & chart.measured & (chart.values > ZERO)]
     low, high = np.percentile(values, (2, 98)) if len(values) else (-1.0, 0.0)
-    return float(np.floor(low)), float(max(np.ceil(high), np.floor(low) + 1))
+    top = float(np.ceil(high))
+    return float(np.clip(np.floor(low), top - _DECADES, top - 1)), top
 
 
 def _dots(figure: Any, chart: Dots) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 
 from tfhealth.conditions import Bound
 from tfhealth.decide import measured
-from tfhealth.report.chart import Band, Chart, Dots, Flag, Line, Lines, leaves, thin, wants_log
+from tfhealth.report.chart import Band, Chart, Dots, Flag, Line, Lines, leaves, sinks, thin, wants_log
 from tfhealth.report.document import Picture
 from tfhealth.report.words import clean, count, limit, number, shorten
 from tfhealth.result import Finding
 from tfhealth.rules.model import Measure, Rule
 from tfhealth.run import Run
-from tfhealth.series import Floats, Ints, Panel, Series
+from tfhealth.series import Floats, Ints, Panel, Series, Site
 
 __all__ = ["bound_of", "evidence", "panel_of", "rest_of"]
 
@@ -89,7 +89,7 @@ def _bands(bound: Bound, shaded: bool = True) -> list[Band]:
 def _curves(panel: Panel, worst: Sequence[int], label: str, bands: tuple[Band, ...], step: int | None) -> Lines:
     shown = list(worst[:_CURVES]) or list(range(min(len(panel), _CURVES)))
     lines = tuple(
-        Line(shorten(clean(site.name), 52), *thin(series.steps, series.values, len(shown)))
+        Line(shorten(clean(site.name), 52), *thin(*_known(series), len(shown)))
         for site, series in panel.take(shown).series()
     )
     rest = rest_of(panel, [row for row in range(len(panel)) if row not in shown])
@@ -98,6 +98,13 @@ def _curves(panel: Panel, worst: Sequence[int], label: str, bands: tuple[Band, .
     # A chart that begins far from where it happened still marks it.
     flags = (Flag(step, f"since step {step:,}"),) if step is not None and step >= panel.steps[0] else ()
     return Lines(lines, label, wants_log(everything), bands, flags, rest)
+
+
+def _known(series: Series) -> tuple[Ints, Floats]:
+    """Leave out a beginning of NaN that numbers follow: some statistics need several probes before they know."""
+    finite = np.isfinite(series.values)
+    first = int(finite.argmax()) if finite.any() and np.isnan(series.values[: finite.argmax()]).all() else 0
+    return series.steps[first:], series.values[first:]
 
 
 def rest_of(panel: Panel, rows: Sequence[int]) -> tuple[Ints, Floats, Floats, str] | None:
@@ -143,19 +150,19 @@ def _legend(bands: Sequence[Band], chart: Chart) -> str:
         parts.append("Red: what the rule objects to.")
     if isinstance(chart, Lines) and any(not np.isfinite(line.values).all() for line in chart.lines):
         parts.append("Crosses at the upper edge: NaN or Inf.")
-    if isinstance(chart, Lines) and chart.log and any((line.values <= 0).any() for line in chart.lines):
-        parts.append("Zeros lie on the lower edge.")
+    if isinstance(chart, Lines) and sinks(chart):
+        parts.append("Values on the lower edge are smaller still.")
     if isinstance(chart, Lines) and chart.log and leaves(chart):
         parts.append("Curves that leave the chart go on rising.")
     return " ".join(parts)
 
 
-def _alt(label: str, lines: Sequence[tuple[object, Series]], bound: Bound | None, finding: Finding) -> str:
+def _alt(label: str, lines: Sequence[tuple[Site, Series]], bound: Bound | None, finding: Finding) -> str:
     told = []
     for site, series in lines:
         if len(series):
             ends = f"{number(series.values[0])} at step {series.steps[0]:,}, {number(series.values[-1])} at step "
-            told.append(f"{shorten(clean(getattr(site, 'name', site)))}: {ends}{series.steps[-1]:,}")
+            told.append(f"{shorten(clean(site.name))}: {ends}{series.steps[-1]:,}")
     text = f"Chart of {label}. {'; '.join(told)}."
     if bound is not None:
         text += f" The rule objects to values {limit(bound)}."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tfhealth.conditions import Lasting
 from tfhealth.report.document import Badge, FindingPart, Pair, Table
 from tfhealth.report.evidence import bound_of, evidence
 from tfhealth.report.words import VERDICTS, clean, count, limit, number, shorten, value, visible
@@ -125,8 +126,11 @@ def _limits(finding: Finding, rule: Rule | None) -> str:
         told = [f"{name} {value(one)}" for name, one in finding.limits.items()]
         return ", ".join(told) or "its condition holds"
     text = limit(bound)
-    if rule.condition.for_ > 1:
-        text += f" for {rule.condition.for_} probes in a row"
+    lasting = rule.condition.for_
+    if isinstance(lasting, Lasting):
+        text += f" for {lasting.share:.0%} of the run or more"
+    elif lasting > 1:
+        text += f" for {lasting} probes in a row"
     if rule.while_ is not None:
         measure = rule.while_.measure
         text += f" while {measure.expr or f'{measure.kind} {measure.statistic}'} is {limit(rule.while_.holds)}"

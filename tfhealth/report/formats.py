@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tfhealth import resources
+from tfhealth.report.chart import Chart
 from tfhealth.report.document import Report
+from tfhealth.report.svg import data_uri
 from tfhealth.report.view import view
 from tfhealth.result import Result
 from tfhealth.rules.checklist import Checklist
@@ -56,10 +58,10 @@ def page(report: Report) -> str:
     return template.render(report=report, style=Markup(style), style_hash=digest)  # noqa: S704 - our own file
 
 
-def _picture(chart: object) -> str:
+def _picture(chart: Chart) -> str:
     from tfhealth.report.drawing import draw
 
-    return "data:image/svg+xml;base64," + base64.b64encode(draw(chart).encode()).decode()  # type: ignore[arg-type]
+    return data_uri(draw(chart))
 
 
 def _json(source: Source) -> bytes:

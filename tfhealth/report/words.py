@@ -137,7 +137,7 @@ def limit(bound: Bound) -> str:
         return (" and " if bound.all else " or ").join(limit(one) for one in bound.all or bound.any or [])
     if bound.not_ is not None:
         return f"not ({limit(bound.not_)})"
-    how = "" if bound.look == "each" else f"{LOOKS[bound.look][1].removeprefix('the ')} "
+    how = "" if bound.look == "each" else f"{LOOKS[bound.look][1].removeprefix('the ').split(',')[0]} "
     if bound.look in ("change", "trend"):
         how = f"{bound.look} "
     return how + _test(bound)
