@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfhealth.capture.callback import HealthCallback
-    from tfhealth.errors import Error, RuleError, RunError, UsageError
     from tfhealth.diagnosis import evaluate
+    from tfhealth.errors import Error, RuleError, RunError, UsageError
     from tfhealth.report import write_report
     from tfhealth.result import Finding, Result
     from tfhealth.rules import Checklist, Rule, load_checklist
@@ -38,7 +38,7 @@ _PUBLIC = {
     "write_report": ("tfhealth.report", "write_report"),
 }
 
-__all__ = [  # noqa: F822 - given by __getattr__
+__all__ = [
     "Checklist",
     "Error",
     "Finding",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +154,7 @@ def _plain(measure: Measure, run: Run) -> Panel:
     found = [run.panel(*need) for need in measure.needs]
     panels = [panel for panel in found if len(panel)]
     if not panels:
-        raise _Undecided("not_measured", _why_missing(run, *measure.needs[0]))
+        _raise_missing(measure, run, *measure.needs[0])
     chosen = [_chosen(panel, measure, run) for panel in panels]
     if not any(len(panel) for panel in chosen):
         raise _Undecided("not_applicable", f"no {measure.kind} of the kind that this rule is about")
@@ -168,7 +169,7 @@ def _computed(measure: Measure, run: Run) -> Panel:
     panels = {name: run.panel(*name.split(".", 1)) for name in expression.names}
     for name, panel in panels.items():
         if not len(panel):
-            raise _Undecided("not_measured", _why_missing(run, *name.split(".", 1)))
+            _raise_missing(measure, run, *name.split(".", 1))
     lead = _chosen(panels[expression.names[0]], measure, run)
     if not len(lead):
         raise _Undecided("not_applicable", f"no {measure.kind} of the kind that this rule is about")
@@ -210,6 +211,14 @@ def _row(panel: Panel, site: Site) -> int | None:
     if len(panel) == 1:
         return 0
     return next((row for row, other in enumerate(panel.sites) if other.name == site.name), None)
+
+
+def _raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoReturn:
+    """Raise `_Undecided` for a statistic without any series: not asked for here, or not to be had."""
+    seen = [attributes for site, attributes in run.sites.items() if site.kind == kind]
+    if seen and not any(fits(measure.where, attributes) for attributes in seen):
+        raise _Undecided("not_applicable", f"no {kind} of the kind that this rule is about")
+    raise _Undecided("not_measured", _why_missing(run, kind, statistic))
 
 
 def _why_missing(run: Run, kind: str, statistic: str) -> str:

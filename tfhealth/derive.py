@@ -106,7 +106,9 @@ class _Across:
 
 ACROSS: dict[str, _Across] = {
     "first_over_last": _Across(2, _first_over_last, "the first site's value over the last one's"),
-    "decades": _Across(4, _steepness, "growth from first to last site in powers of ten, least squares on the logarithm"),
+    "decades": _Across(
+        4, _steepness, "growth from first to last site in powers of ten, least squares on the logarithm"
+    ),
     "median": _Across(1, lambda values: np.nanmedian(values, axis=0), "the median over sites"),
     "sum": _Across(1, lambda values: values.sum(axis=0), "the sum over sites"),
     "root_square_sum": _Across(1, lambda values: np.sqrt((values**2).sum(axis=0)), "√ of the sum of squares"),

@@ -39,13 +39,7 @@ class Plan:
         measures: list[Measure] = []
         for rule in checklist.rules:
             measures += [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
-        return cls(
-            tuple(
-                (kind, statistic, measure.where)
-                for measure in measures
-                for kind, statistic in measure.needs
-            )
-        )
+        return cls(tuple((kind, statistic, measure.where) for measure in measures for kind, statistic in measure.needs))
 
     def statistics(self, kind: str, attributes: Mapping[str, Attribute]) -> tuple[str, ...]:
         """Return the names of the statistics to probe at a site, in the order of `STATISTICS`."""

@@ -172,7 +172,7 @@ def _rows(connection: sqlite3.Connection, query: str, damage: list[str]) -> list
     rows: list[tuple[Any, ...]] = []
     try:
         for row in connection.execute(query):
-            rows.append(row)  # noqa: PERF402 - keeps the rows read before an error
+            rows.append(row)
     except sqlite3.DatabaseError as error:
         damage.append(str(error))
     return rows

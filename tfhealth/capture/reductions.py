@@ -10,9 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.series import Attribute
-from tfhealth.statistics import DEAD_WINDOW, SUMS
+from tfhealth.statistics import DEAD_WINDOW
 
-__all__ = ["PART_OF", "REDUCTIONS", "Context", "reduce"]
+__all__ = ["PART_OF", "REDUCTIONS", "Context"]
 
 _SATURATED: dict[str, tuple[float, float]] = {
     # |derivative| < 5 % of its maximum: tanh' = 1 − y², sigmoid' = y(1 − y) ≤ 1/4, softsign' = (1 − |y|)².
@@ -32,17 +32,15 @@ class Context:
         tensor: any float or integer dtype; it is cast to float32 once.
         attributes: of the tensor's site.
         state: makes or finds a variable that lives as long as the probes: (name, shape) -> tf.Variable.
-        first: scalar bool tensor, True at the first step of the fit.
         parts: further tensors or numbers by name, where a sum needs them (`PART_OF`); None for a part not there.
-        sums: those already computed, by name.
+        fixed: whether its shape is the same in every trace, as a variable's is.
     """
 
     tensor: Any
     attributes: Mapping[str, Attribute]
     state: Callable[[str, tuple[int, ...]], Any]
-    first: Any
     parts: dict[str, Any] = field(default_factory=dict)
-    sums: dict[str, Any] = field(default_factory=dict)
+    fixed: bool = False
 
     @functools.cached_property
     def x(self) -> Any:
@@ -80,13 +78,6 @@ class Context:
             labels = tf.cast(tf.reshape(self.tensor, [-1]), tf.int32)
             batch = tf.reduce_sum(tf.one_hot(labels, count), axis=0)
         return self.state("classes", (count,)).assign_add(batch)
-
-
-def reduce(name: str, context: Context) -> Any:
-    """Return the sum `name` of a tensor as a float32 scalar; NaN at later steps where it is for the first only."""
-    if SUMS[name].first_only:
-        return tf.cond(context.first, lambda: REDUCTIONS[name](context), lambda: tf.constant(float("nan")))
-    return REDUCTIONS[name](context)
 
 
 def _saturated_count(context: Context) -> Any:

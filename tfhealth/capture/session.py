@@ -147,7 +147,7 @@ class Session:
     def _run(self, own: Any, iterator: Any) -> Any:
         assert self._probed is not None
         try:
-            return self._probed.run(iterator, self._first_step + self._step)
+            return self._probed.run(iterator, self._first_step + self._step, self._count)
         except tf.errors.OpError as error:
             if SCOPE not in str(error):
                 raise
@@ -163,7 +163,7 @@ class Session:
         taken = exact.batches(iterator, self._count)
         try:
             with exact.preserved(self.model):
-                self._probed.run(exact.fed(taken, iterator), self._first_step + self._step)
+                self._probed.run(exact.fed(taken, iterator), self._first_step + self._step, len(taken))
         except Exception as error:
             # Whatever is wrong with the batch, the user's own step will say it in its own words.
             self._give_up(error)
@@ -206,7 +206,7 @@ class Session:
         self._probed = None
         with self.guarded("run directory"):
             cost = self.schedule.cost
-            self.recorder.meta(probe_cost=cost, **({"steps": self._first_step + self._epoch_base}))
+            self.recorder.meta(probe_cost=cost, steps=self._first_step + self._epoch_base)
             self.recorder.finish(status)
 
     def _seen(self, located: Sequence[Located]) -> None:

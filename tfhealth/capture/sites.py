@@ -128,7 +128,7 @@ def _inputs(tap: Tap) -> Iterator[Located]:
         still = [_is_input(tensor, made) for tensor in call.inputs]
         for tensor in call.outputs:
             made[id(tensor)] = made.get(id(tensor), False) or (prepares(layer) and all(still))
-        if prepares(layer) or layer._layers and not isinstance(layer, keras.layers.RNN):
+        if prepares(layer) or (layer._layers and not isinstance(layer, keras.layers.RNN)):
             continue
         for tensor in (one for one, raw in zip(call.inputs, still, strict=True) if raw):
             name = location(layer)

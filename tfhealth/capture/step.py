@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from tfhealth.capture import outputs, sites
 from tfhealth.capture.patches import installed
-from tfhealth.capture.reductions import PART_OF, Context, reduce
+from tfhealth.capture.reductions import PART_OF, REDUCTIONS, Context
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
 from tfhealth.plan import Plan
 from tfhealth.series import Attribute, Floats, Ints, Probe, Site
-from tfhealth.statistics import Statistic, find
+from tfhealth.statistics import SUMS, Statistic, find
 
 __all__ = ["Layout", "ProbedStep"]
 
@@ -60,13 +60,86 @@ class Layout:
 
 
 @dataclass(eq=False)
+class _Measured:
+    """The sums of one trace: those of every step, and those of the first step only."""
+
+    sums: dict[tuple[Site, str], Any] = field(default_factory=dict)
+    first_only: dict[tuple[Site, str], Context] = field(default_factory=dict)
+    constants: dict[tuple[Site, str], float] = field(default_factory=dict)
+    wanted: list[tuple[Probe, Statistic]] = field(default_factory=list)
+
+    def add(self, probe: Probe, statistic: Statistic, context: Context) -> None:
+        """Compute what a statistic needs and no other has computed; leave it out where its tensor has no such part."""
+        site = probe.site
+        needed = [PART_OF[name] for name in statistic.sums if name in PART_OF]
+        if any(context.parts.get(part) is None for part in needed):
+            return
+        for name in statistic.sums:
+            if SUMS[name].first_only:
+                self.first_only[site, name] = context
+            elif name == "count" and context.fixed:
+                self.constants[site, name] = float(context.tensor.shape.num_elements())
+            elif (site, name) not in self.sums:
+                self.sums[site, name] = REDUCTIONS[name](context)
+        self.wanted.append((probe, statistic))
+
+    def names(self) -> tuple[tuple[Site, str], ...]:
+        """Return the columns of the row."""
+        return (*self.sums, *self.first_only)
+
+    def row(self, first: Any, note: Callable[[str, str], None]) -> Any:
+        """Return the row, float32 [columns]; what is for the first step only is NaN where `first` is False."""
+        now = list(self.sums.values())
+        if not self.first_only:
+            return tf.stack(now)
+
+        def compute() -> Any:
+            return tf.stack([_or_nan(site, name, context, note) for (site, name), context in self.first_only.items()])
+
+        # One branch for all of them: at every other step they cost one comparison.
+        rest = tf.cond(first, compute, lambda: tf.fill([len(self.first_only)], float("nan")))
+        return tf.concat([tf.stack(now), rest], 0) if now else rest
+
+
+def _or_nan(site: Site, name: str, context: Context, note: Callable[[str, str], None]) -> Any:
+    try:
+        return REDUCTIONS[name](context)
+    except Exception as error:
+        note(f"{site}.{name}", f"{type(error).__name__}: {error}")
+        return tf.constant(float("nan"))
+
+
+@dataclass(eq=False)
 class Ring:
-    """Rows on the device: written by the step, read by the host once per flush."""
+    """Rows on the device: written by the step, read by the host once per flush.
+
+    Attributes:
+        layout: what the rows hold.
+        rows: float32 variable [capacity, 2 + columns]; the step, in two parts that float32 holds exactly, comes first.
+        used: int32 variable, the number of rows written.
+    """
 
     layout: Layout
     rows: Any
-    steps: Any
     used: Any
+
+    def write(self, step: Any, sums: Any) -> None:
+        """Append one row: step int64 scalar, sums float32 [columns]."""
+        parts = tf.cast(tf.stack([step // _SPLIT, step % _SPLIT]), tf.float32)
+        place = tf.minimum(self.used, self.rows.shape[0] - 1)
+        self.rows[place].assign(tf.concat([parts, sums], 0))
+        self.used.assign_add(1)
+
+    def drain(self) -> tuple[Ints, Floats]:
+        """Return steps int64[n] and sums float64[n, columns], and start again from no rows."""
+        used = min(int(self.used.numpy()), self.rows.shape[0])
+        rows = self.rows.numpy()[:used].astype(np.float64)
+        self.used.assign(0)
+        steps = rows[:, 0].astype(np.int64) * _SPLIT + rows[:, 1].astype(np.int64)
+        return steps, rows[:, 2:]
+
+
+_SPLIT = 1 << 20
 
 
 @dataclass(eq=False)
@@ -88,7 +161,8 @@ class ProbedStep:
     note: Callable[[str, str], None]
     seen: Callable[[Sequence[Located]], None]
     capacity: int = 64
-    user_failed: bool = False
+    _expected: int = -1
+    _pending: int = 0
     _rings: dict[tuple[Any, ...], Ring] = field(default_factory=dict)
     _states: dict[tuple[Site, str], Any] = field(default_factory=dict)
 
@@ -113,37 +187,34 @@ class ProbedStep:
                 model.train_step = shadowed
             model.train_function = own_function
 
-    def run(self, iterator: Any, step: int) -> Any:
-        """Run one execution of the probed step; `step` optimizer steps were taken before it."""
-        self._counter.assign(step)
-        with installed(self.model):
-            return self._function(iterator)
+    def run(self, iterator: Any, step: int, count: int = 1) -> Any:
+        """Run one execution, of `count` steps at most, of the probed step; `step` steps were taken before it."""
+        if step != self._expected:
+            self._counter.assign(step)
+        self._expected = step + count
+        self._pending += count
+        return self._function(iterator)
 
     def drain(self) -> list[tuple[Layout, Ints, Floats]]:
         """Return what was written since the last drain: (layout, steps int64[n], statistics float64[n, P])."""
         drained = []
         for ring in self._rings.values():
-            used = int(ring.used.numpy())
-            if used:
-                rows = ring.rows.numpy()[:used].astype(np.float64)
-                steps = ring.steps.numpy()[:used]
-                ring.used.assign(0)
-                drained.append((ring.layout, steps, ring.layout.finish(rows)))
+            steps, sums = ring.drain()
+            if len(steps):
+                drained.append((ring.layout, steps, ring.layout.finish(sums)))
+        self._pending = 0
+        self._expected = -1  # an execution at the end of the data takes fewer steps than it was given
         return drained
 
     @property
     def free(self) -> int:
         """Rows that may still be written before a drain is due."""
-        return min((self.capacity - int(ring.used.numpy()) for ring in self._rings.values()), default=self.capacity)
+        return self.capacity - self._pending
 
     def _probed(self, data: Any) -> Any:
         tap = Tap()
-        try:
-            with tap.listening():
-                logs = self._step(data)
-        except Exception:
-            self.user_failed = True
-            raise
+        with installed(self.model), tap.listening():
+            logs = self._step(data)
         try:
             with tf.name_scope(SCOPE):
                 self._write(tap)
@@ -156,16 +227,13 @@ class ProbedStep:
             self.note(subject, why)
         located = sites.locate(tap, self.model)
         located += self._loss(tap, located)
-        columns, constants, wanted = self._measure(tap, located)
-        if not wanted:
+        measured = self._measure(tap, located)
+        if not measured.wanted:
             self.note("probes", "no rule asks for anything that this step shows")
             return
         self.seen(located)
-        ring = self._ring(Layout(tuple(columns), constants, tuple(wanted)))
-        place = tf.minimum(ring.used, self.capacity - 1)
-        ring.rows[place].assign(tf.stack(list(columns.values())))
-        ring.steps[place].assign(self._counter)
-        ring.used.assign_add(1)
+        ring = self._ring(Layout(measured.names(), measured.constants, tuple(measured.wanted)))
+        ring.write(self._counter.value(), measured.row(tf.equal(self._counter, self.first_step), self.note))
         self._counter.assign_add(1)
 
     def _loss(self, tap: Tap, located: Sequence[Located]) -> list[Located]:
@@ -181,54 +249,32 @@ class ProbedStep:
         attributes: dict[str, Attribute] = {"weighted": weighted, "chance": guess, "position": 0}
         return [Located(outputs.LOSS_SITE, tap.total_loss, attributes)]
 
-    def _measure(
-        self, tap: Tap, located: Sequence[Located]
-    ) -> tuple[dict[tuple[Site, str], Any], dict[tuple[Site, str], float], list[tuple[Probe, Statistic]]]:
+    def _measure(self, tap: Tap, located: Sequence[Located]) -> _Measured:
         """Compute the sums of every statistic that the plan wants; one that fails is noted and left out."""
-        columns: dict[tuple[Site, str], Any] = {}
-        constants: dict[tuple[Site, str], float] = {}
-        wanted: list[tuple[Probe, Statistic]] = []
-        first = tf.equal(self._counter, self.first_step)
+        measured = _Measured()
         for one in located:
-            context: Context | None = None
-            for name in self.plan.statistics(one.site.kind, one.attributes):
-                statistic = find(one.site.kind, name)
+            names = self.plan.statistics(one.site.kind, one.attributes)
+            try:
+                context = self._context(one, tap) if names else None
+            except Exception as error:
+                self.note(str(one.site), f"{type(error).__name__}: {error}")
+                continue
+            for name in names if context is not None else ():
                 try:
-                    context = context or self._context(one, tap, first)
-                    if context is None:
-                        break
-                    sums = {s: self._sum(s, context, constants, one.site) for s in statistic.sums}
-                except _NotHere:
-                    continue
+                    measured.add(Probe(one.site, name), find(one.site.kind, name), context)
                 except Exception as error:
                     self.note(f"{one.site}.{name}", f"{type(error).__name__}: {error}")
-                    continue
-                columns |= {(one.site, s): value for s, value in sums.items() if value is not None}
-                wanted.append((Probe(one.site, name), statistic))
-        return columns, constants, wanted
+        return measured
 
-    def _sum(self, name: str, context: Context, constants: dict[tuple[Site, str], float], site: Site) -> Any:
-        """Return one sum as a scalar tensor, or None where it is a constant of the trace."""
-        if name == "count" and site.kind in ("weight", "gradient", "update"):
-            size = context.tensor.shape.num_elements()
-            if size is not None and not context.parts.get("sparse"):
-                constants[site, name] = float(size)
-                return None
-        part = PART_OF.get(name)
-        if part is not None and context.parts.get(part) is None:
-            raise _NotHere
-        if name not in context.sums:
-            context.sums[name] = reduce(name, context)
-        return context.sums[name]
-
-    def _context(self, one: Located, tap: Tap, first: Any) -> Context | None:
+    def _context(self, one: Located, tap: Tap) -> Context | None:
         """Return what a site's sums are computed from; None where the step has no tensor there."""
         kind, tensor, update = one.site.kind, one.tensor, one.update
         parts: dict[str, Any] = {}
+        fixed = update is not None and not isinstance(tensor, tf.IndexedSlices)
         if kind == "gradient" and tensor is not None:
             # Of sparse gradients the rows that the batch touched; a row touched twice counts as two.
             if isinstance(tensor, tf.IndexedSlices):
-                tensor, parts = tensor.values, {"sparse": True}
+                tensor = tensor.values
             if update is not None and update.scale is not None:
                 tensor = tf.cast(tensor, tf.float32) / tf.cast(update.scale, tf.float32)
         elif kind == "update" and update is not None:
@@ -243,7 +289,7 @@ class ProbedStep:
         def state(name: str, shape: tuple[int, ...]) -> Any:
             return self._state(one.site, name, shape)
 
-        return Context(tensor, one.attributes, state, first, parts)
+        return Context(tensor, one.attributes, state, parts, fixed)
 
     @staticmethod
     def _loss_parts(tap: Tap, attributes: dict[str, Attribute]) -> dict[str, Any]:
@@ -260,7 +306,7 @@ class ProbedStep:
     def _ring(self, layout: Layout) -> Ring:
         key = (layout.columns, tuple(layout.constants.items()))
         if key not in self._rings:
-            shapes = [((self.capacity, len(layout.columns)), tf.float32), ((self.capacity,), tf.int64), ((), tf.int32)]
+            shapes = [((self.capacity, 2 + len(layout.columns)), tf.float32), ((), tf.int32)]
             self._rings[key] = Ring(layout, *_variables(tf.zeros_initializer(), shapes))
         return self._rings[key]
 
@@ -276,7 +322,3 @@ def _variables(initializer: Any, shapes: Sequence[tuple[tuple[int, ...], Any]]) 
     thread.start()
     thread.join()
     return made
-
-
-class _NotHere(Exception):  # noqa: N818 - not an error: this step has no such part
-    """A part of the loss that this step does not have."""

@@ -74,5 +74,7 @@ def unknown_names(template: str) -> list[str]:
     except ValueError as error:
         return [f"not a template: {error}; write a literal brace twice"]
     return [
-        f"{{{name}}} is unknown; legal: {', '.join(NAMES)}{nearest(name, NAMES)}" for name in fields if name not in NAMES
+        f"{{{name}}} is unknown; legal: {', '.join(NAMES)}{nearest(name, NAMES)}"
+        for name in fields
+        if name not in NAMES
     ]
