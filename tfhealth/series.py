@@ -1,4 +1,4 @@
-"""The words of measurement: a place (`Site`), one statistic there (`Probe`), and what it yielded (`Series`, `Panel`)."""
+"""The words of measurement: a place (`Site`), one statistic there (`Probe`), what it yielded (`Series`, `Panel`)."""
 
 from __future__ import annotations
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +15,7 @@ import keras
 
 from tfhealth import report
 from tfhealth.capture.schedule import Schedule
-from tfhealth.capture.session import Session
+from tfhealth.capture.session import HealthWarning, Session
 from tfhealth.console import epoch_line, summary
 from tfhealth.decide import decide
 from tfhealth.diagnosis import evaluate
@@ -30,7 +32,7 @@ DEFAULT_OUT = "tfhealth_runs"
 _LIVE_SHARE = 0.02  # of the time since the last live verdict that the next one may take
 
 
-class HealthCallback(keras.callbacks.Callback):
+class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is untyped
     """Watches a fit, judges it, and writes a report; training itself is not changed.
 
     Args:
@@ -102,7 +104,13 @@ class HealthCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Start a run."""
         self.close("interrupted")  # a fit before this one that never reached its end
-        self._watch = _Watch(self)
+        try:
+            self._watch = _Watch(self)
+        except Exception as error:  # nothing of ours may end a training before it begins
+            with suppress(HealthWarning):
+                what = f"tfhealth: this fit is not watched: {type(error).__name__}: {error}"
+                warnings.warn(what, HealthWarning, stacklevel=2)
+            return
         # A fit that raises or is interrupted between our hooks never tells us; the callback's own end does.
         self._finalizer = weakref.finalize(self, self._watch.close, "interrupted")
 
@@ -154,7 +162,8 @@ class _Watch:
             self._died,
         )
         self._closed = False
-        self._said: tuple[str, ...] = ()
+        self._suspected: set[str] = set()
+        self._said: set[str] = set()
         self._judged_at, self._judging_took = time.perf_counter(), 0.0
         self._critical = [rule for rule in self.checklist.rules if rule.condition.critical is not None]
         self.session.start(callback.params or {}, callback.told)
@@ -185,10 +194,13 @@ class _Watch:
             found = evaluate(self.checklist, self.session.recorder.snapshot(), self.limits_set_by).findings
             self._judged_at = time.perf_counter()
             self._judging_took = self._judged_at - began
-            rules = tuple(finding.rule for finding in found)
-            if set(rules) - set(self._said):
-                print(epoch_line(epoch, found), flush=True)
-            self._said = rules
+            failing = {finding.rule: finding for finding in found if finding.verdict == "fail"}
+            # Said once, and not before it was seen twice: a share of the run says little while the run is short.
+            news = [finding for rule, finding in failing.items() if rule in self._suspected - self._said]
+            if news:
+                print(epoch_line(epoch, news), flush=True)
+                self._said |= {finding.rule for finding in news}
+            self._suspected = set(failing)
 
     def close(self, status: str) -> None:
         """End the run, judge it, write the report and print the summary; the second call does nothing."""

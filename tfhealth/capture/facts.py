@@ -25,7 +25,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "tfhealth")
 def initial_step(model: Any) -> int:
     """Return how many steps the model's optimizer has taken already."""
     optimizer = getattr(model, "optimizer", None)
-    return int(keras.ops.convert_to_numpy(optimizer.iterations)) if optimizer is not None else 0
+    return int(optimizer.iterations.value.numpy()) if optimizer is not None else 0
 
 
 def collect(

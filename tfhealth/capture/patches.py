@@ -63,7 +63,7 @@ def _quietly(tap: Tap, subject: str, act: Callable[[], None]) -> None:
     try:
         act()
     except Exception as error:
-        tap.errors.append((subject, f"{type(error).__name__}: {error}"))
+        tap.errors.append((subject, error))
 
 
 def _layer_call(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Step number and seconds so far -> whether to probe this step: dense at first, then thinning, then held by a budget."""
+"""Step number and seconds so far -> whether to probe it: dense at first, then thinning, then held by a budget."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class Session:
         try:
             recorder = Recorder(self.folder)
         except Exception as error:  # an unwritable disk must not end a training
-            self._warn("run directory", f"{self.folder} cannot be written ({error}); the run is kept in memory only")
+            self._warn("run directory", f"run directory {self.folder} cannot be written ({error}); the run is kept in memory only")
             recorder = Recorder(None)
         recorder.meta(name=self.name, exact=self.exact, every=self.schedule.every, overhead=self.schedule.overhead)
         return recorder
@@ -105,7 +105,7 @@ class Session:
             self.note("gradient", why)
             self.note("update", why)
         capacity = max(64, 2 * self._count)
-        self._probed = ProbedStep(self.model, self.plan, self._first_step, self.note, self._seen, capacity)
+        self._probed = ProbedStep(self.model, self.plan, self._first_step, self.note, self.failed, self._seen, capacity)
 
     def epoch_begin(self) -> None:
         """Forget the time that passed between epochs."""
@@ -171,7 +171,7 @@ class Session:
 
     def _give_up(self, error: BaseException) -> None:
         self._probed = None
-        self.note("probes", f"{type(error).__name__}: {str(error)[:500]}")
+        self.failed("probes", error)
 
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Flush, and record what Keras logged."""
@@ -215,9 +215,18 @@ class Session:
             self.recorder.site(one.site, one.attributes, position if isinstance(position, int) else 0)
 
     def note(self, subject: str, why: str) -> None:
-        """Record that something is not measured, and warn once a subject."""
+        """Record that something is not measured, and why; no fault of anybody."""
         with self.guarded("notes"):
             self.recorder.note(subject, why)
+
+    def failed(self, subject: str, error: BaseException) -> None:
+        """Record that something could not be measured because it raised, and warn once a fit."""
+        why = f"{type(error).__name__}: {str(error)[:500]}"
+        self._warn("probes", f"{subject} is not measured: {why}")
+        try:
+            self.recorder.note(subject, why)
+        except Exception as second:  # the disk is full or gone: the warning is all that can be given
+            self._warn("run directory", f"the run directory cannot be written: {second}")
 
     @contextmanager
     def guarded(self, subject: str) -> Iterator[None]:
@@ -225,18 +234,12 @@ class Session:
         try:
             yield
         except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            self._warn(subject, f"not measured: {why}")
-            try:
-                self.recorder.note(subject, why)
-            except Exception as second:  # the disk is full or gone: the warning is all that can be given
-                self._warn("run directory", f"cannot be written: {second}")
+            self.failed(subject, error)
 
-    def _warn(self, subject: str, what: str) -> None:
-        if subject in self._warned:
+    def _warn(self, kind: str, what: str) -> None:
+        """Warn once for each kind of trouble, also where the user turned warnings into errors."""
+        if kind in self._warned:
             return
-        self._warned.add(subject)
-        try:
-            warnings.warn(f"tfhealth: {subject}: {what}", HealthWarning, stacklevel=2)
-        except HealthWarning:  # the user turned warnings into errors; training still goes on
-            pass
+        self._warned.add(kind)
+        with suppress(HealthWarning):
+            warnings.warn(f"tfhealth: {what}", HealthWarning, stacklevel=2)

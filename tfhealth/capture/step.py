@@ -87,25 +87,25 @@ class _Measured:
         """Return the columns of the row."""
         return (*self.sums, *self.first_only)
 
-    def row(self, first: Any, note: Callable[[str, str], None]) -> Any:
+    def row(self, first: Any, failed: Callable[[str, Exception], None]) -> Any:
         """Return the row, float32 [columns]; what is for the first step only is NaN where `first` is False."""
         now = list(self.sums.values())
         if not self.first_only:
             return tf.stack(now)
 
         def compute() -> Any:
-            return tf.stack([_or_nan(site, name, context, note) for (site, name), context in self.first_only.items()])
+            return tf.stack([_or_nan(site, name, context, failed) for (site, name), context in self.first_only.items()])
 
         # One branch for all of them: at every other step they cost one comparison.
         rest = tf.cond(first, compute, lambda: tf.fill([len(self.first_only)], float("nan")))
         return tf.concat([tf.stack(now), rest], 0) if now else rest
 
 
-def _or_nan(site: Site, name: str, context: Context, note: Callable[[str, str], None]) -> Any:
+def _or_nan(site: Site, name: str, context: Context, failed: Callable[[str, Exception], None]) -> Any:
     try:
         return REDUCTIONS[name](context)
     except Exception as error:
-        note(f"{site}.{name}", f"{type(error).__name__}: {error}")
+        failed(f"{site}.{name}", error)
         return tf.constant(float("nan"))
 
 
@@ -150,7 +150,8 @@ class ProbedStep:
         model: a compiled model; nothing is left on it.
         plan: what to probe.
         first_step: optimizer steps taken before this fit.
-        note: called with (subject, why) for whatever cannot be measured.
+        note: called with (subject, why) for what this training has no such thing of.
+        failed: called with (subject, error) for a probe that raised; the step goes on without it.
         seen: called with the sites of each new trace.
         capacity: rows that fit on the device between two drains, at least one execution's steps.
     """
@@ -159,6 +160,7 @@ class ProbedStep:
     plan: Plan
     first_step: int
     note: Callable[[str, str], None]
+    failed: Callable[[str, Exception], None]
     seen: Callable[[Sequence[Located]], None]
     capacity: int = 64
     _expected: int = -1
@@ -219,12 +221,12 @@ class ProbedStep:
             with tf.name_scope(SCOPE):
                 self._write(tap)
         except Exception as error:  # the user's step is whole; ours is given up
-            self.note("probes", f"{type(error).__name__}: {error}")
+            self.failed("probes", error)
         return logs
 
     def _write(self, tap: Tap) -> None:
-        for subject, why in tap.errors:
-            self.note(subject, why)
+        for subject, error in tap.errors:
+            self.failed(subject, error)
         located = sites.locate(tap, self.model)
         located += self._loss(tap, located)
         measured = self._measure(tap, located)
@@ -233,7 +235,7 @@ class ProbedStep:
             return
         self.seen(located)
         ring = self._ring(Layout(measured.names(), measured.constants, tuple(measured.wanted)))
-        ring.write(self._counter.value(), measured.row(tf.equal(self._counter, self.first_step), self.note))
+        ring.write(self._counter.value(), measured.row(tf.equal(self._counter, self.first_step), self.failed))
         self._counter.assign_add(1)
 
     def _loss(self, tap: Tap, located: Sequence[Located]) -> list[Located]:
@@ -257,13 +259,13 @@ class ProbedStep:
             try:
                 context = self._context(one, tap) if names else None
             except Exception as error:
-                self.note(str(one.site), f"{type(error).__name__}: {error}")
+                self.failed(str(one.site), error)
                 continue
             for name in names if context is not None else ():
                 try:
                     measured.add(Probe(one.site, name), find(one.site.kind, name), context)
                 except Exception as error:
-                    self.note(f"{one.site}.{name}", f"{type(error).__name__}: {error}")
+                    self.failed(f"{one.site}.{name}", error)
         return measured
 
     def _context(self, one: Located, tap: Tap) -> Context | None:

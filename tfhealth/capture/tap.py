@@ -64,7 +64,7 @@ class Tap:
     sample_weight: Any = None
     data_loss: Any = None
     total_loss: Any = None
-    errors: list[tuple[str, str]] = field(default_factory=list)
+    errors: list[tuple[str, Exception]] = field(default_factory=list)
     _inside: list[Any] = field(default_factory=list)
 
     @contextmanager
