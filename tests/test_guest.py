@@ -265,7 +265,7 @@ def test_stop_ends_a_training_at_its_first_critical_finding(tmp_path):
 
 
 def test_a_killed_run_is_reported_up_to_its_last_probe(tmp_path):
-    """SIGKILL in the middle of an epoch: the file is readable, the report is written, and says that it is unfinished."""
+    """SIGKILL in the middle of an epoch: the file is readable, and the report says that the run is unfinished."""
     script = tmp_path / "train.py"
     script.write_text(
         textwrap.dedent(

@@ -83,7 +83,8 @@ def _compile(node: ast.expr, names: dict[str, None]) -> Callable[[Mapping[str, F
 
 
 def _first_over_last(values: Floats) -> Floats:
-    return np.divide(values[0], values[-1])
+    ratio: Floats = np.divide(values[0], values[-1])
+    return ratio
 
 
 def _steepness(values: Floats) -> Floats:
@@ -92,7 +93,7 @@ def _steepness(values: Floats) -> Floats:
     logs = np.log10(np.maximum(values, _TINY))  # a signal that is gone altogether has shrunk beyond any limit
     centered = depth - depth.mean()
     slope: Floats = (centered[:, None] * (logs - logs.mean(axis=0))).sum(axis=0) / (centered**2).sum()
-    return slope * depth[-1]
+    return np.asarray(slope * depth[-1])
 
 
 @dataclass(frozen=True, slots=True)

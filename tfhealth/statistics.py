@@ -59,7 +59,8 @@ def _mean(s: Mapping[str, Floats]) -> Floats:
 def _std(s: Mapping[str, Floats]) -> Floats:
     mean = s["sum"] / np.maximum(s["count"], 1)
     variance = s["square_sum"] / np.maximum(s["count"], 1) - mean**2
-    return np.sqrt(np.where(variance < 0, 0.0, variance))
+    std: Floats = np.sqrt(np.where(variance < 0, 0.0, variance))  # rounding can make it negative; NaN stays NaN
+    return std
 
 
 def _centered_std(s: Mapping[str, Floats]) -> Floats:
@@ -89,7 +90,7 @@ def _same(name: str) -> Callable[[Mapping[str, Floats]], Floats]:
 def _imbalance(s: Mapping[str, Floats]) -> Floats:
     """Return largest count over the upper 95 % Poisson limit of the smallest: small samples do not cry imbalance."""
     smallest = s["smallest_class"]
-    return s["largest_class"] / (smallest + 2 * np.sqrt(smallest) + 3)
+    return np.asarray(s["largest_class"] / (smallest + 2 * np.sqrt(smallest) + 3))
 
 
 def _feature_scale(s: Mapping[str, Floats]) -> Floats:

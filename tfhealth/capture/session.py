@@ -81,7 +81,7 @@ class Session:
         try:
             recorder = Recorder(self.folder)
         except Exception as error:  # an unwritable disk must not end a training
-            self._warn("run directory", f"run directory {self.folder} cannot be written ({error}); the run is kept in memory only")
+            self._warn("run directory", f"{self.folder} cannot be written ({error}); the run is kept in memory only")
             recorder = Recorder(None)
         recorder.meta(name=self.name, exact=self.exact, every=self.schedule.every, overhead=self.schedule.overhead)
         return recorder

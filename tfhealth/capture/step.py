@@ -261,7 +261,9 @@ class ProbedStep:
             except Exception as error:
                 self.failed(str(one.site), error)
                 continue
-            for name in names if context is not None else ():
+            if context is None:
+                continue
+            for name in names:
                 try:
                     measured.add(Probe(one.site, name), find(one.site.kind, name), context)
                 except Exception as error:
