@@ -9,6 +9,11 @@ import tfhealth
 __all__ = ["page"]
 
 _PACKAGE = Path(tfhealth.__file__).parent
+_SEE = {
+    "Finding": "Its fields are those of a finding in [result.json](result.md#finding).",
+    "Result": "Its fields are those of [result.json](result.md).",
+    "Rule": "Its fields are the keys of a [rule file](rule-file.md).",
+}
 _SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Example")
 
 
@@ -34,10 +39,12 @@ def _section(name: str) -> str:
     if not text:
         raise SystemExit(f"tfhealth.{name} has no docstring")
     parts = [f"## `{name}`", f"```python\n{_signature(name, node)}\n```", *_markdown(text)]
+    if name in _SEE:
+        parts.append(_SEE[name])
     if isinstance(node, ast.ClassDef):
         listed = [line for one in node.body if (line := _member(one))]
         if listed:
-            parts.append("\n".join(listed))
+            parts += ["Methods and properties:", "\n".join(listed)]
     return "\n\n".join(parts)
 
 

@@ -19,6 +19,19 @@ from tfhealth.statistics import STATISTICS
 __all__ = ["cli_page", "conditions_page", "result_page", "rule_file_page", "statistics_page"]
 
 
+_LINKS = {
+    "Bound": "[test](conditions.md#test)",
+    "Condition": "[condition](conditions.md#condition)",
+    "Lasting": "[share](conditions.md#for)",
+    "Measure": "[measure](#measure)",
+    "While": "[while](#while)",
+    "Active": "[active](#active)",
+    "Quantify": "[quantify](#quantify)",
+    "Example": "[example](#examples)",
+}
+"""Where the parts of a rule file are described."""
+
+
 def cli_page() -> str:
     """Return the page of the command line, from its parser."""
     parser = build_parser()
@@ -91,27 +104,29 @@ def _arguments(parser: argparse.ArgumentParser) -> list[str]:
 def _with_default(action: argparse.Action) -> str:
     text = (action.help or "") % {"default": action.default, "prog": ""}
     simple = action.default not in (None, False, argparse.SUPPRESS) and action.nargs != 0
-    return f"{text} (default: {action.default})" if simple and action.option_strings and "default:" not in text else text
+    return (
+        f"{text} (default: {action.default})" if simple and action.option_strings and "default:" not in text else text
+    )
 
 
 def rule_file_page() -> str:
     """Return the page of the keys of a rule file."""
     parts = [
         "# Rule file",
-        "One rule is one YAML 1.2 file, `<ID>-<fault-in-small-letters>.yaml`. A key that is not listed here is refused, "
-        "and every fault of every file is reported at once with line and column. See "
+        "One rule is one YAML 1.2 file, `<ID>-<fault-in-small-letters>.yaml`. A key that is not listed here is "
+        "refused, and every fault of every file is reported at once with line and column. See "
         "[Write a rule](../guide/writing-a-rule.md) for a worked example.",
-        *_model(Rule, "Keys", "rule"),
-        *_model(Measure, "measure", "measure"),
-        "Either `expr`, or `site` with one of `statistic` and `attribute`. An expression has numbers, `kind.statistic`, "
-        "`+ - * /` and parentheses, and nothing else.",
+        *_model(Rule, "Keys"),
+        *_model(Measure, "measure"),
+        "Either `expr`, or `site` with one of `statistic` and `attribute`. An expression has numbers, "
+        "`kind.statistic`, `+ - * /` and parentheses, and nothing else.",
         "Values of `where` and `when` are one value, a list of them, or a [test](conditions.md#test).",
         *_named("across", {name: one.doc for name, one in derive.ACROSS.items()}, "Reduction"),
         *_named("relative_to", _references(), "Divisor"),
-        *_model(While, "while", "while"),
-        *_model(Active, "active", "active"),
-        *_model(Quantify, "quantify", "quantify"),
-        *_model(Example, "examples", "example"),
+        *_model(While, "while"),
+        *_model(Active, "active"),
+        *_model(Quantify, "quantify"),
+        *_model(Example, "examples"),
         "## Names in a message",
         "`message` and `advice` may name these, with a format such as `{value:.2g}`; a literal brace is written twice.",
         _table(("Name", "Meaning"), [(f"`{{{name}}}`", text) for name, text in NAMES.items()]),
@@ -124,9 +139,9 @@ def conditions_page() -> str:
     parts = [
         "# Conditions",
         "A condition states a test for one rung of severity or several. The most severe rung that is breached counts.",
-        *_model(Condition, "condition", "condition"),
-        *_model(Lasting, "for", "lasting", "`for` as a number counts probes in a row; as a mapping:"),
-        *_model(Bound, "Test", "test", "Exactly one of these, and `look`:"),
+        *_model(Condition, "condition"),
+        *_model(Lasting, "for", "`for` as a number counts probes in a row; as a mapping:"),
+        *_model(Bound, "Test", "Exactly one of these, and `look`:"),
         "NaN and Inf breach `nonfinite` and, of the others, none.",
         *_named("look", {name: text for name, (_, text) in derive.LOOKS.items()}, "How to look at the series"),
     ]
@@ -159,11 +174,11 @@ def result_page() -> str:
         "# result.json",
         f"{full['description']} Its JSON Schema is `tfhealth/schemas/{SCHEMA_FILE}`; keys that are not in it do not "
         "occur.",
-        _properties("Result", full),
+        _properties("Result", full, nullable=True),
     ]
     for name, one in full["$defs"].items():
         if "properties" in one:
-            parts += [f"## {name}", one["description"], _properties(name, one)]
+            parts += [f"## {name}", one["description"], _properties(name, one, nullable=True)]
         elif "enum" in one:
             parts += [f"## {name}", ", ".join(f"`{value}`" for value in one["enum"])]
     return "\n\n".join(parts) + "\n"
@@ -175,7 +190,7 @@ def _references() -> Mapping[str, str]:
     return REFERENCES
 
 
-def _model(model: type[BaseModel], title: str, anchor: str, intro: str = "") -> list[str]:
+def _model(model: type[BaseModel], title: str, intro: str = "") -> list[str]:
     found = model.model_json_schema(by_alias=True)
     found = found["$defs"][model.__name__] if "$ref" in found else found
     text = intro or (model.__doc__ or "").strip().splitlines()[0]
@@ -183,21 +198,23 @@ def _model(model: type[BaseModel], title: str, anchor: str, intro: str = "") -> 
     return [f"## {heading}", text, _properties(model.__name__, found)]
 
 
-def _properties(name: str, found: Mapping[str, Any]) -> str:
+def _properties(name: str, found: Mapping[str, Any], nullable: bool = False) -> str:
     required = set(found.get("required", ()))
     rows = []
     for key, one in found["properties"].items():
-        meaning = one.get("description") or WORDS.get(name, {}).get(key)
+        meaning = WORDS.get(name, {}).get(key) or one.get("description")
         if not meaning:
             raise SystemExit(f"{name}.{key} has no description, neither in the code nor in docs/generator/words.py")
-        rows.append((f"`{key}`" + (" (required)" if key in required else ""), _type(one), meaning))
+        null = " or null" if nullable and {"type": "null"} in one.get("anyOf", ()) else ""
+        rows.append((f"`{key}`" + (" (required)" if key in required else ""), _type(one) + null, meaning))
     return _table(("Key", "Type", "Meaning"), rows)
 
 
 def _type(one: Mapping[str, Any]) -> str:
     """Return the type of a JSON Schema in words; null is left out, a key that may be null may be left out too."""
     if "$ref" in one:
-        return one["$ref"].rsplit("/", 1)[-1]
+        name = one["$ref"].rsplit("/", 1)[-1]
+        return _LINKS.get(name, f"[{name}](#{name.lower()})")
     if "anyOf" in one:
         return " or ".join(dict.fromkeys(_type(part) for part in one["anyOf"] if part != {"type": "null"}))
     if "const" in one:

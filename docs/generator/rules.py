@@ -67,8 +67,9 @@ def _decided(item: Item, checklist: Checklist, reason: str) -> str:
     rules = checklist.rules_for(item.id)
     if rules:
         return "\n".join(f"- [{rule.id}]({rule.id}.md) {rule.title}" for rule in rules) + f"\n\n{how}"
-    return f"{'*Question to you.*' if item.guide else '*Not measured.*'} {reason[0].upper()}{reason[1:].rstrip('.')}" + (
-        f"{'' if reason.endswith('?') else '.'}\n\n{how}"
+    return (
+        f"{'*Question to you.*' if item.guide else '*Not measured.*'} {reason[0].upper()}{reason[1:].rstrip('.')}"
+        + (f"{'' if reason.endswith('?') else '.'}\n\n{how}")
     )
 
 

@@ -18,6 +18,11 @@ WORDS = {
         "references": "where the rule comes from",
         "examples": "series with the verdict that the rule must reach on them; at least one passes and one does not",
     },
+    "Measure": {
+        "across": "reduce to one series over all sites, in execution order; see below",
+        "relative_to": "divide each series by a value of its own; see below",
+    },
+    "Bound": {"look": "how to look at the series; see below"},
     "While": {"measure": "what is looked at", "holds": "a test of each of its values"},
     "Quantify": {"share": "share of the sites judged", "count": "number of sites"},
     "Condition": {

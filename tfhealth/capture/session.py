@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfhealth.capture import exact, facts, sites
+from tfhealth.capture.rows import Layout
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.sites import Located
-from tfhealth.capture.step import SCOPE, Layout, ProbedStep
+from tfhealth.capture.step import SCOPE, ProbedStep
 from tfhealth.plan import Plan
 from tfhealth.recorder import Recorder
 from tfhealth.series import Attribute, Site
