@@ -155,10 +155,14 @@ def holds(bound: Bound, value: Attribute) -> bool:
         results = [holds(one, value) for one in nested or []]
         return all(results) if bound.test == "all" else any(results)
     if bound.not_ is not None:
-        return not holds(bound.not_, value)
+        return not holds(bound.not_, value) and not _is_nonfinite(value)
     if isinstance(value, bool | int | float):
         return bool(_TESTS[bound.test](bound, np.array([float(value)]))[0])
     return False
+
+
+def _is_nonfinite(value: Attribute) -> bool:
+    return isinstance(value, float) and not np.isfinite(value)
 
 
 def judge(condition: Condition, panel: Panel, guard: Mask | None = None) -> list[Outcome]:
@@ -214,17 +218,37 @@ def _mask(bound: Bound, values: Floats, judged: Mask) -> tuple[Mask, Floats]:
 
 def _since(mask: Mask, panel: Panel, lasting: int | Lasting) -> NDArray[np.int64]:
     """Return for each row of bool[S, n] the first column of the first unbroken run that lasts, or -1."""
+    if panel.measured.all():
+        return _start(mask, panel.steps, lasting)
+    # Sites that were measured at other steps than their neighbors: each by its own probes, a gap is no break.
+    found = np.full(len(mask), -1)
+    for row, measured in enumerate(panel.measured):
+        columns = np.flatnonzero(measured)
+        start = _start(mask[row : row + 1, columns], panel.steps[columns], lasting)[0]
+        found[row] = columns[start] if start >= 0 else -1
+    return found
+
+
+def _start(mask: Mask, steps: NDArray[np.int64], lasting: int | Lasting) -> NDArray[np.int64]:
+    """Do the work of `_since` for rows that were all measured at `steps`, int64[n]."""
+    if not len(steps):
+        return np.full(len(mask), -1)
     if isinstance(lasting, int):
         return _in_a_row(mask, lasting)
-    weights = _weights(panel.steps)
-    held = np.cumsum(mask * weights, axis=1)
-    broken = np.maximum.accumulate(np.where(mask, 0.0, held), axis=1)
-    enough = mask & (held - broken >= lasting.share * weights.sum() - 1e-9)
-    enough &= _in_a_row(mask, _FEWEST)[:, None] >= 0
+    weights = _weights(steps)
+    enough = mask & (_held(mask, weights) >= lasting.share * weights.sum() - 1e-9)
+    enough &= _held(mask, np.ones(len(steps))) >= _FEWEST
     place = np.argmax(enough, axis=1)
     columns = np.arange(mask.shape[1])
     last_break = np.max(np.where(~mask & (columns < place[:, None]), columns, -1), axis=1, initial=-1)
     return np.where(np.any(enough, axis=1), last_break + 1, -1)
+
+
+def _held(mask: Mask, weights: Floats) -> Floats:
+    """Return for each place the sum of `weights`, float64[n], over the unbroken run of True that ends there."""
+    held = np.cumsum(mask * weights, axis=1)
+    broken: Floats = np.maximum.accumulate(np.where(mask, 0.0, held), axis=1)
+    return held - broken
 
 
 def _weights(steps: NDArray[np.int64]) -> Floats:

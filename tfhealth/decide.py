@@ -48,7 +48,7 @@ _RANK: dict[str | None, int] = {None: -1, "info": 0, "warning": 1, "error": 2, "
 _VERDICT = {"info": "pass", "warning": "warn", "error": "fail", "critical": "fail"}
 
 
-class _Undecided(Exception):
+class _Undecided(Exception):  # noqa: N818 - no error, but the end of the work
     """Ends the work on a rule early, with a verdict that is neither pass nor fail."""
 
     def __init__(self, verdict: str, reason: str) -> None:
@@ -245,6 +245,8 @@ def _guard(rule: Rule, run: Run, panel: Panel) -> NDArray[np.bool_] | None:
     if rule.while_ is None:
         return None
     other = measured(rule.while_.measure, run)
+    if not len(other.steps):
+        raise _Undecided("not_measured", "what its `while` looks at was never measured at one step")
     holding = np.array([[holds(rule.while_.holds, float(v)) for v in row] for row in other.values]) & other.measured
     place = np.clip(np.searchsorted(other.steps, panel.steps, side="right") - 1, 0, None)
     held = holding[:, place] & (other.steps[place] <= panel.steps)

@@ -35,6 +35,7 @@ class Expression:
     _compute: Callable[[Mapping[str, Floats]], Floats]
 
     def __call__(self, values: Mapping[str, Floats]) -> Floats:
+        """Compute the arithmetic; a division by zero is Inf or NaN, never a warning."""
         with np.errstate(all="ignore"):
             return np.asarray(self._compute(values), np.float64)
 
@@ -71,8 +72,8 @@ def _compile(node: ast.expr, names: dict[str, None]) -> Callable[[Mapping[str, F
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = _compile(node.operand, names)
         return lambda values: -inner(values)
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        number: Floats = np.array(node.value, np.float64)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        number = _number(node.value)
         return lambda values: number
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         name = f"{node.value.id}.{node.attr}"
@@ -80,6 +81,17 @@ def _compile(node: ast.expr, names: dict[str, None]) -> Callable[[Mapping[str, F
         return lambda values: values[name]
     part = ast.unparse(node)
     raise ValueError(f"{part!r} is not allowed; legal are kind.statistic, numbers, + - * / and parentheses")
+
+
+def _number(value: int | float) -> Floats:
+    """Return a literal as an array; ValueError for one that no float64 holds, such as 1e999."""
+    try:
+        number = np.array(value, np.float64)
+    except OverflowError:
+        number = np.array(np.inf)
+    if not np.isfinite(number):
+        raise ValueError("a number this large is refused")
+    return number
 
 
 def _first_over_last(values: Floats) -> Floats:
@@ -110,7 +122,7 @@ ACROSS: dict[str, _Across] = {
     "decades": _Across(
         4, _steepness, "growth from first to last site in powers of ten, least squares on the logarithm"
     ),
-    "median": _Across(1, lambda values: np.nanmedian(values, axis=0), "the median over sites"),
+    "median": _Across(1, lambda values: _nanmedian(values.T), "the median over sites"),
     "sum": _Across(1, lambda values: values.sum(axis=0), "the sum over sites"),
     "root_square_sum": _Across(1, lambda values: np.sqrt((values**2).sum(axis=0)), "√ of the sum of squares"),
 }
@@ -213,4 +225,5 @@ def look(values: Floats, judged: NDArray[np.bool_], how: str) -> Floats:
     reduce = LOOKS[how][0]
     assert reduce is not None
     keep = judged & np.isfinite(values)
-    return np.array([reduce(row[kept]) if kept.any() else np.nan for row, kept in zip(values, keep, strict=True)])
+    with np.errstate(all="ignore"):
+        return np.array([reduce(row[kept]) if kept.any() else np.nan for row, kept in zip(values, keep, strict=True)])

@@ -97,7 +97,8 @@ class Recorder:
 
     def append(self, layout: int, steps: Ints, values: Floats) -> None:
         """Append probed steps: steps int64[n], values float[n, P] in the layout's order."""
-        blobs = np.ascontiguousarray(values, dtype="<f4")
+        with np.errstate(over="ignore"):  # what float32 cannot hold is kept as Inf
+            blobs = np.ascontiguousarray(values, dtype="<f4")
         rows = [(int(step), layout, blob.tobytes()) for step, blob in zip(steps, blobs, strict=True)]
         with self._lock:
             self._connection.execute("BEGIN")

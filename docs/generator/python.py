@@ -103,6 +103,7 @@ def _markdown(text: str) -> list[str]:
         name, _, body = block.partition(":\n")
         if name == "Example":
             code = re.sub(r"^(>>> |\.\.\. )", "", _dedent(body), flags=re.MULTILINE)
+            code = re.sub(r"^((?:from|import) .*\n)(?!from|import|\n)", r"\1\n", code, flags=re.MULTILINE)
             parts.append(f"Example:\n\n```python\n{code.strip()}\n```")
         elif name in _SECTIONS:
             parts.append(f"{name if name != 'Args' else 'Arguments'}:\n\n{_entries(_dedent(body))}")

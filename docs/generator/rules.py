@@ -37,7 +37,8 @@ def index_page(checklist: Checklist) -> str:
     parts = [
         "# Checklist and rules",
         f"{counts(checklist)}. A row is a question to your training; a rule is how a machine answers it. "
-        "A row without a rule is in every report too, as a question to you (guide) or as not measured, with the reason.",
+        "A row without a rule is in every report too, as a question to you (guide) or as not measured, with "
+        "the reason.",
         "Sources: " + "; ".join(f"**{key}** {text}" for key, text in checklist.sources.items()) + ".",
     ]
     for title, items in checklist.chapters:
@@ -67,10 +68,9 @@ def _decided(item: Item, checklist: Checklist, reason: str) -> str:
     rules = checklist.rules_for(item.id)
     if rules:
         return "\n".join(f"- [{rule.id}]({rule.id}.md) {rule.title}" for rule in rules) + f"\n\n{how}"
-    return (
-        f"{'*Question to you.*' if item.guide else '*Not measured.*'} {reason[0].upper()}{reason[1:].rstrip('.')}"
-        + (f"{'' if reason.endswith('?') else '.'}\n\n{how}")
-    )
+    kind = "*Question to you.*" if item.guide else "*Not measured.*"
+    said = reason[0].upper() + reason[1:].rstrip(".")
+    return f"{kind} {said}{'' if said.endswith('?') else '.'}\n\n{how}"
 
 
 def _linked(text: str, checklist: Checklist, own: str) -> str:

@@ -99,6 +99,7 @@ RECORDED = {
         "loss",
         "from_logits",
         "repaired",
+        "averages",
         "broadcast",
         "rank",
         "dtype",

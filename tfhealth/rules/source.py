@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,20 @@ class Source:
                 mark = marks.key(part) if isinstance(node, dict) else marks.item(part)  # type: ignore[union-attr]
                 node = node[part]
             except (KeyError, IndexError, TypeError, AttributeError):
-                continue  # pydantic names alternatives of a union, which are not in the file
+                break  # a required key that is not there
             place = (mark[0] + 1, mark[1] + 1)
         return place
+
+    def real(self, path: Sequence[str | int]) -> tuple[str | int, ...]:
+        """Return the parts of `path` that are in the file: pydantic also names alternatives of a union."""
+        node: Any = self.data
+        found: list[str | int] = []
+        for part in path:
+            there = node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+            if part in there:
+                found.append(part)
+                node = node[part]
+        return tuple(found)
 
     def fault(self, path: Sequence[str | int], what: str) -> Fault:
         """Return a fault at `path`."""
@@ -75,38 +86,46 @@ def _parse(text: str, shown: str) -> Source | Fault:
             return Fault(shown, mark.line + 1, mark.column + 1, "", f"nested more than {_MAX_DEPTH} deep")
     data = YAML(typ="rt", pure=True).load(text)
     if not isinstance(data, dict):
-        return Fault(shown, 1, 1, "", f"must be a mapping of keys, is {type(data).__name__}")
+        found = "empty" if data is None else "a list" if isinstance(data, list) else "a single value"
+        return Fault(shown, 1, 1, "", f"must be a mapping of keys, is {found}")
     return Source(shown, data)
 
 
 def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Turn what pydantic found in `source` into faults that name the legal keys and the nearest one."""
-    found: dict[tuple[int, int, str], Fault] = {}
+    found: dict[tuple[str | int, ...], list[str]] = {}
     for detail in error.errors(include_url=False, include_context=True):
-        path = detail["loc"]
+        *_, last = (None, *detail["loc"])
+        path = source.real(detail["loc"])
         if detail["type"] == "extra_forbidden":
+            path = path if path[-1:] == (last,) else (*path, str(last))
             legal = _legal_keys(model, path[:-1])
-            what = f"unknown key {path[-1]!r}; legal: {', '.join(legal)}{nearest(str(path[-1]), legal)}"
+            what = f"unknown key {last!r}; legal: {', '.join(legal)}{nearest(str(last), legal)}"
         elif detail["type"] == "missing":
-            what = f"key {path[-1]!r} is required"
+            what = f"value {last + 1} is required" if isinstance(last, int) else f"key {last!r} is required"
+            path = (*path, str(last))
         else:
             what = detail["msg"].removeprefix("Value error, ")
-        fault = source.fault([part for part in path if not _is_alternative(part)], what)
-        found.setdefault((fault.line, fault.column, fault.what), fault)
-    return list(found.values())
+        found.setdefault(path, []).append(what)
+    # Every alternative of a union complains: where one of them went deeper into the file, that is what was meant.
+    return [source.fault(path, _either(whats)) for path, whats in found.items() if not _is_prefix(path, found)]
 
 
-def _is_alternative(part: str | int) -> bool:
-    """Tell whether pydantic put `part` into the path to name one alternative of a union."""
-    return isinstance(part, str) and (part[:1].isupper() or "[" in part or part in ("str", "int", "float", "bool"))
+def _is_prefix(path: tuple[str | int, ...], others: Iterable[tuple[str | int, ...]]) -> bool:
+    return bool(path) and any(len(other) > len(path) and other[: len(path)] == path for other in others)
+
+
+def _either(whats: Sequence[str]) -> str:
+    """Join what the alternatives of a union said of one value."""
+    first, *others = dict.fromkeys(whats)
+    common = "Input should be "
+    return " or ".join([first, *(what.removeprefix(common) for what in others)])
 
 
 def _legal_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """Return the keys that the mapping at `path` of `model` may have."""
     here: Any = model
     for part in path:
-        if _is_alternative(part) or isinstance(part, int):
-            continue
         here = next((one for one in _models_below(here, str(part))), here)
     return [field.alias or name for name, field in here.model_fields.items()]
 

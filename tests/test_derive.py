@@ -1,0 +1,323 @@
+"""Series -> Series: the closed arithmetic, reductions over sites and over time, each against a plain twin."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+from tests.helpers import panel
+from tfhealth.derive import ACROSS, AT_END, LOOKS, REFERENCES, across, compile_expression, look, relative
+
+A, B, C = "loss.data", "loss.total", "weight.norm"
+
+
+def computed(text: str, a: float = 2.0, b: float = 3.0, c: float = 5.0) -> float:
+    """Return what an expression over A, B and C makes of three numbers."""
+    return float(compile_expression(text)({A: np.array(a), B: np.array(b), C: np.array(c)}))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (A, 2.0),
+        (f"{A} + {B} * {C}", 17.0),
+        (f"({A} + {B}) * {C}", 25.0),
+        (f"{A} - {B} - {C}", -6.0),
+        (f"{A} - ({B} - {C})", 4.0),
+        (f"{A} / {B} / {C}", 2 / 15),
+        (f"{A} / ({B} / {C})", 10 / 3),
+        (f"-{A} + {B}", 1.0),
+        (f"--{A}", 2.0),
+        (f"{A} * -{B}", -6.0),
+        (f"-({A} - {B})", 1.0),
+        (f"  1e-3 * {A}\n", 2e-3),
+        (f"{A} * 0x10", 32.0),
+    ],
+)
+def test_arithmetic_is_that_of_school(text: str, expected: float):
+    """Products before sums, from left to right, parentheses first, a minus before a name or a parenthesis."""
+    assert computed(text) == pytest.approx(expected, rel=1e-15)
+
+
+def test_arithmetic_works_on_whole_arrays_without_a_warning():
+    """Division by zero and NaN are values; they neither raise nor warn."""
+    expression = compile_expression(f"{A} / {B}")
+    values = {A: np.array([[1.0, -1.0, 0.0, np.nan]]), B: np.array([[0.0, 0.0, 0.0, 1.0]])}
+    np.testing.assert_array_equal(expression(values), [[np.inf, -np.inf, np.nan, np.nan]])
+
+
+def test_names_come_once_in_the_order_of_reading():
+    """The first name is the one that leads, so its place matters."""
+    assert compile_expression(f"{B} / ({A} + {B}) * {C}").names == (B, A, C)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("loss.data.real", "loss.data.real"),
+        ("loss", "loss"),
+        ("abs(loss.data)", "abs(loss.data)"),
+        ("loss.data()", "loss.data()"),
+        ("'loss' + loss.data", "'loss'"),
+        ("loss.data ** 2", "loss.data ** 2"),
+        ("loss.data // 2", "loss.data // 2"),
+        ("loss.data % 2", "loss.data % 2"),
+        ("loss.data @ loss.data", "loss.data @ loss.data"),
+        ("+loss.data", "+loss.data"),
+        ("~loss.data", "~loss.data"),
+        ("not loss.data", "not loss.data"),
+        ("loss.data < 2", "loss.data < 2"),
+        ("loss.data and 2", "loss.data and 2"),
+        ("lambda: loss.data", "lambda: loss.data"),
+        ("loss.data[0]", "loss.data[0]"),
+        ("loss.data if 1 else 2", "loss.data if 1 else 2"),
+        ("loss.data * True", "True"),
+        ("loss.data * None", "None"),
+        ("loss.data * 2j", "2j"),
+        ("loss.data * ...", "..."),
+        ("[loss.data]", "[loss.data]"),
+        ("(loss.data, 1)", "(loss.data, 1)"),
+        ("(x := loss.data)", "(x := loss.data)"),
+        ("f'{loss.data}'", "f'{loss.data}'"),
+        ("[x for x in loss.data]", "[x for x in loss.data]"),
+        ("().__class__", "().__class__"),
+    ],
+)
+def test_everything_but_arithmetic_is_refused(text: str, part: str):
+    """The error names the part that is not allowed, and what is."""
+    with pytest.raises(ValueError) as caught:
+        compile_expression(text)
+    expected = f"{part!r} is not allowed; legal are kind.statistic, numbers, + - * / and parentheses"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "not an expression"),
+        ("loss.data +", "not an expression"),
+        ("loss.data; loss.data", "not an expression"),
+        ("import os", "not an expression"),
+        ("x = loss.data", "not an expression"),
+        ("loss.data\0", "not an expression"),
+        ("\ud800", "not an expression"),
+        ("(" * 120 + "loss.data" + ")" * 120, "not an expression|too large|refused"),
+        ("-" * 200 + "loss.data", "this large is refused; split the rule"),
+        ("loss.data" + " + loss.data" * 20, "this large is refused; split the rule"),
+        ("loss.data + " + "1" * 400, "at most 300 characters, this one has 412"),
+        ("1 + 2", "must name a statistic"),
+        ("loss.data * 1e999", "a number this large is refused"),
+        ("loss.data * 0x" + "f" * 270, "a number this large is refused"),
+    ],
+)
+def test_text_that_is_no_expression_is_refused(text: str, expected: str):
+    """Syntax errors, statements, null bytes, too much of anything, or nothing measured at all."""
+    with pytest.raises(ValueError, match=expected):
+        compile_expression(text)
+
+
+WORDS = ["loss.data", "weight.norm", "loss", ".", "+", "-", "*", "/", "**", "(", ")", "[", "]", "{", "}", "'", "1", "0.5"]
+WORDS += ["1e9", "1e999", "0x", "j", " ", "\n", "\t", "\0", "#", "\\", "lambda", ":", ",", "if", "else", "not", "=", "é", "𝐱"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(WORDS), max_size=25).map("".join)))
+def test_nothing_but_value_error_ever_comes_out(text: str):
+    """Whatever stands in a rule becomes arithmetic or a ValueError, and arithmetic computes."""
+    try:
+        expression = compile_expression(text)
+    except ValueError:
+        return
+    result = expression({name: np.array([1.0, np.nan]) for name in expression.names})
+    assert result.shape == (2,)
+    assert all(name.count(".") == 1 for name in expression.names)
+
+
+NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
+
+
+def sums(part: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.tuples(part, st.sampled_from(["+", "-", "*", "/"]), part).map(" ".join),
+        part.map(lambda inner: f"({inner})"),
+        part.map(lambda inner: f"-({inner})"),
+    )
+
+
+@given(st.recursive(st.sampled_from([A, B, C, "2", "0.5"]), sums, max_leaves=8))
+def test_arithmetic_equals_python(text: str):
+    """An expression computes what Python computes on plain numbers."""
+    if not any(name in text for name in (A, B, C)):
+        text += f" + 0 * {A}"
+    twin = text.replace(A, "2.0").replace(B, "3.0").replace(C, "5.0")
+    try:
+        expected = eval(twin)
+    except ZeroDivisionError:
+        reject()
+    assert computed(text) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def plain_across(how: str, column: list[float]) -> float:
+    """Reduce one step's values over sites, with Python's own means."""
+    if how == "first_over_last":
+        return column[0] / column[-1]
+    if how == "median":
+        return statistics.median(column)
+    if how == "sum":
+        return math.fsum(column)
+    if how == "root_square_sum":
+        return math.sqrt(math.fsum(value * value for value in column))
+    assert how == "decades"
+    slope, _ = statistics.linear_regression(range(len(column)), [math.log10(max(value, 1e-30)) for value in column])
+    return slope * (len(column) - 1)
+
+
+@pytest.mark.parametrize("how", ACROSS)
+@pytest.mark.parametrize("sites", [4, 5, 9])
+def test_across_equals_its_twin(how: str, sites: int):
+    """Each reduction over sites, step by step, against Python's."""
+    values = np.exp(np.random.default_rng(sites).normal(0, 3, (sites, 7)))
+    reduced = across(panel(values), how)
+    assert reduced is not None
+    expected = [plain_across(how, column.tolist()) for column in values.T]
+    np.testing.assert_allclose(reduced.values, [expected], rtol=1e-10)
+    assert [site.name for site in reduced.sites] == [f"a … {chr(ord('a') + sites - 1)}"]
+    assert reduced.measured.all()
+
+
+@pytest.mark.parametrize(("how", "least"), [(how, one.sites) for how, one in ACROSS.items()])
+def test_across_needs_enough_sites(how: str, least: int):
+    """One site fewer than a reduction needs, and there is nothing to say."""
+    assert across(panel([[1.0]] * least), how) is not None
+    assert across(panel([[1.0]] * least).take(range(least - 1)), how) is None
+
+
+@pytest.mark.parametrize("how", ACROSS)
+def test_across_is_measured_where_every_site_is(how: str):
+    """One site that is missing at a step makes the whole step not measured; nothing warns, also not about NaN."""
+    known = [[True, True, False], [True, False, True], [True, True, True], [True, True, True]]
+    reduced = across(panel([[np.nan] * 3] * 4, measured=known), how)
+    assert reduced is not None
+    assert reduced.measured.tolist() == [[True, False, False]]
+
+
+def test_site_keeps_its_name_where_there_is_one():
+    """A reduction over one site is that site's."""
+    reduced = across(panel([[3.0]]), "sum")
+    assert reduced is not None
+    assert [site.name for site in reduced.sites] == ["a"]
+
+
+def test_growth_of_a_signal_that_is_gone_is_a_number():
+    """Zeros count as far below anything that is left, so a slope exists."""
+    reduced = across(panel([[0.0], [1e-3], [1e-2], [1.0]]), "decades")
+    assert reduced is not None
+    assert reduced.values[0, 0] > 20
+
+
+def plain_reference(how: str, values: list[float], known: list[bool]) -> float:
+    """Return what a series is divided by, with Python's own means."""
+    measured = [value for value, there in zip(values, known, strict=True) if there]
+    if how == "first":
+        return measured[0]
+    start = [value for value in measured[:5] if not math.isnan(value)]
+    return statistics.median(start) if start else math.nan
+
+
+@pytest.mark.parametrize("how", REFERENCES)
+@given(
+    rows=st.lists(
+        st.lists(st.tuples(st.floats(0.5, 9) | st.just(math.nan), st.booleans()), min_size=9, max_size=9),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_relative_equals_its_twin(how: str, rows: list[list[tuple[float, bool]]]):
+    """Each series over its own reference; NaN at the start does not hide a reference behind it."""
+    rows = [[(value, there or place == 8) for place, (value, there) in enumerate(row)] for row in rows]
+    values, known = [[v for v, _ in row] for row in rows], [[k for _, k in row] for row in rows]
+    found = relative(panel(values, measured=known), how)
+    for row, there, result in zip(values, known, found.values, strict=True):
+        reference = plain_reference(how, row, there)
+        expected = [value / reference for value, one in zip(row, there, strict=True) if one]
+        np.testing.assert_allclose(result[there], expected)
+
+
+def test_relative_to_zero_is_not_finite_and_does_not_warn():
+    """A loss that starts at zero cannot be compared with its start."""
+    found = relative(panel([[0.0, 0.0, 1.0]]), "first")
+    np.testing.assert_array_equal(found.values, [[np.nan, np.nan, np.inf]])
+
+
+def plain_look(how: str, row: list[float]) -> float:
+    """Reduce finite values to one number, with Python's own means."""
+    simple = {
+        "first": lambda: row[0],
+        "mean": lambda: math.fsum(row) / len(row),
+        "median": lambda: statistics.median(row),
+        "minimum": lambda: min(row),
+        "maximum": lambda: max(row),
+        "last": lambda: statistics.median(row[-min(20, max(3, len(row) // 10)) :]),
+    }
+    if how in simple:
+        return simple[how]()
+    size = min(50, max(len(row) // 4, min(5, len(row) // 2)))
+    head, tail = row[:size], row[len(row) - size :]
+    if how == "change":
+        if not head:
+            return math.nan
+        start = statistics.median(head[:6])
+        return (statistics.median(tail) - start) / max(abs(start), 1e-12)
+    assert how == "trend"
+    if size < 3:
+        return math.nan
+    noise = statistics.median([abs(b - a) for a, b in zip(row, row[1:], strict=False)]) / (math.sqrt(2) * 0.6745)
+    start, end = statistics.fmean(head), statistics.fmean(tail)
+    return (end - start) / max(noise * math.sqrt(2 / size), 1e-9 * max(abs(start), 1e-12))
+
+
+@pytest.mark.parametrize("how", [how for how in LOOKS if how != "each"])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 6, 9, 10, 11, 19, 40, 41, 230, 1000])
+def test_look_equals_its_twin(how: str, length: int):
+    """Each way to look at a series, over short ones and long ones."""
+    row = np.random.default_rng(length).normal(3, 1, length) + np.linspace(0, 2, length)
+    found = look(row[None], np.ones((1, length), bool), how)
+    np.testing.assert_allclose(found, [plain_look(how, row.tolist())], rtol=1e-9)
+
+
+@pytest.mark.parametrize("how", [how for how in LOOKS if how != "each"])
+@given(
+    values=st.lists(
+        st.tuples(st.one_of(NUMBERS, st.sampled_from([math.nan, math.inf, -math.inf])), st.booleans()), max_size=40
+    )
+)
+def test_look_sees_finite_values_that_are_judged(how: str, values: list[tuple[float, bool]]):
+    """NaN, Inf and what is not judged are as if they were not there; where nothing is left the answer is NaN."""
+    kept = [value for value, judged in values if judged and math.isfinite(value)]
+    row, judged = np.array([[value for value, _ in values]]), np.array([[one for _, one in values]], bool)
+    found = look(row.reshape(1, -1), judged.reshape(1, -1), how)
+    expected = plain_look(how, kept) if kept else math.nan
+    np.testing.assert_allclose(found, [expected], rtol=1e-6, atol=1e-6)
+
+
+def test_look_at_values_too_large_to_add_up_does_not_warn():
+    """A mean that overflows is Inf."""
+    assert look(np.array([[1e308, 1e308]]), np.ones((1, 2), bool), "mean").tolist() == [np.inf]
+
+
+def test_noise_without_a_trend_has_none():
+    """White noise stays within a few standard errors, a slow drift in the same noise does not."""
+    noise = np.random.default_rng(3).normal(0, 1, 400)
+    whole = np.ones((2, 400), bool)
+    still, rising = look(np.array([noise, noise + np.linspace(0, 3, 400)]), whole, "trend")
+    assert abs(still) < 3 < 5 < rising
+
+
+def test_looks_at_the_end_are_looks():
+    """What counts as of the last step is named in the list of looks."""
+    assert set(AT_END) <= set(LOOKS)
