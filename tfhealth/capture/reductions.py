@@ -33,14 +33,14 @@ class Context:
         attributes: of the tensor's site.
         state: makes or finds a variable that lives as long as the probes: (name, shape) -> tf.Variable.
         parts: further tensors or numbers by name, where a sum needs them (`PART_OF`); None for a part not there.
-        fixed: whether its shape is the same in every trace, as a variable's is.
+        fixed_size: number of elements, where it is the same in every trace, as a variable's is.
     """
 
     tensor: Any
     attributes: Mapping[str, Attribute]
     state: Callable[[str, tuple[int, ...]], Any]
     parts: dict[str, Any] = field(default_factory=dict)
-    fixed: bool = False
+    fixed_size: float | None = None
 
     @functools.cached_property
     def x(self) -> Any:

@@ -72,8 +72,8 @@ class Measured:
         for name in statistic.sums:
             if SUMS[name].first_only:
                 self.first_only[site, name] = context
-            elif name == "count" and context.fixed:
-                self.constants[site, name] = float(context.tensor.shape.num_elements())
+            elif name == "count" and context.fixed_size is not None:
+                self.constants[site, name] = context.fixed_size
             elif (site, name) not in self.sums:
                 self.sums[site, name] = REDUCTIONS[name](context)
         self.wanted.append((probe, statistic))

@@ -17,6 +17,10 @@ from tfhealth.series import Attribute, Site
 __all__ = ["Located", "frozen", "locate"]
 
 _ROLES = ("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "kernel", "bias", "gamma", "beta", "embeddings")
+_ELEMENTWISE = {
+    *("Add", "AddN", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Sub", "SelectV2", "FusedBatchNormV3"),
+    *("Elu", "Erf", "Erfc", "Exp", "LeakyRelu", "Relu", "Relu6", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh"),
+}
 _ANCESTRY = 200  # operations to look back through for where a tensor came from
 
 
@@ -80,14 +84,39 @@ def variable_attributes(variable: Any, layer: Any, nested: bool, position: int) 
     }
 
 
+def _fused(tensor: Any) -> bool:
+    """Tell whether TensorFlow may fuse the op that makes `tensor` with the one op that reads it.
+
+    Reading it as well would forbid that, and a kernel that is not fused may round differently (seen with a matrix
+    product in front of tanh, sigmoid, elu, and of a residual sum).
+    """
+    if not hasattr(tensor, "graph"):
+        return False
+    readers = _readers(tensor)
+    while len(readers) == 1 and readers[0].type == "Identity":
+        readers = _readers(readers[0].outputs[0])
+    return len(readers) == 1 and readers[0].type in _ELEMENTWISE
+
+
+def _readers(tensor: Any) -> list[Any]:
+    """Return the ops that need the values of `tensor`, and not just its shape."""
+    return [op for op in tensor.consumers() if op.type not in ("Shape", "ShapeN", "Size", "Rank")]
+
+
 def _activations(tap: Tap, ends: Sequence[Called]) -> Iterator[Located]:
     seen: dict[str, int] = {}
     last = {id(call) for call in ends}
+    passed_on: set[int] = set()  # outputs of weighted layers that are not read before their activation
     for position, call in enumerate(tap.calls):
         layer = call.layer
         if isinstance(layer, keras.Model | keras.layers.InputLayer):
             continue
+        has_weights = weighted(layer) or any(id(tensor) in passed_on for tensor in call.inputs)
         for number, tensor in enumerate(one for one in call.outputs if one.dtype.is_floating):
+            if _fused(tensor):
+                if has_weights:
+                    passed_on.add(id(tensor))
+                continue
             name = location(layer) + (f":{number}" if number else "")
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
@@ -97,7 +126,7 @@ def _activations(tap: Tap, ends: Sequence[Called]) -> Iterator[Located]:
                 "activation": activation_name(layer),
                 "position": position,
                 "output": id(call) in last,
-                "weighted": weighted(layer),
+                "weighted": has_weights,
                 "recurrent": isinstance(layer, keras.layers.RNN),
                 "units": tensor.shape[-1] if tensor.shape.rank else 1,
                 "shape": str(tuple(tensor.shape)),

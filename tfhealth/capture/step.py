@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,10 +156,11 @@ class ProbedStep:
         """Return what a site's sums are computed from; None where the step has no tensor there."""
         kind, tensor, update = one.site.kind, one.tensor, one.update
         parts: dict[str, Any] = {}
-        fixed = update is not None and not isinstance(tensor, tf.IndexedSlices)
+        sparse = isinstance(tensor, tf.IndexedSlices)
+        size = float(math.prod(update.variable.shape)) if update is not None and not sparse else None
         if kind == "gradient" and tensor is not None:
             # Of sparse gradients the rows that the batch touched; a row touched twice counts as two.
-            if isinstance(tensor, tf.IndexedSlices):
+            if sparse:
                 tensor = tensor.values
             if update is not None and update.scale is not None:
                 tensor = tf.cast(tensor, tf.float32) / tf.cast(update.scale, tf.float32)
@@ -174,7 +176,7 @@ class ProbedStep:
         def state(name: str, shape: tuple[int, ...]) -> Any:
             return self._state(one.site, name, shape)
 
-        return Context(tensor, one.attributes, state, parts, fixed)
+        return Context(tensor, one.attributes, state, parts, size)
 
     @staticmethod
     def _loss_parts(tap: Tap, attributes: dict[str, Attribute]) -> dict[str, Any]:

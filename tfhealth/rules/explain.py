@@ -28,7 +28,7 @@ def explain_rule(rule: Rule, checklist: Checklist) -> str:
     ]
     if rule.explained_by:
         rows = ", ".join(f"`{row}`" for row in rule.explained_by)
-        parts += ["## What may cause it", f"Where one of these rows fails too, it is named as the cause: {rows}."]
+        parts += ["## What may cause it", f"Where one of these is found too, it is named as the cause: {rows}."]
     parts += ["## Sources", "\n".join(f"- {one}" for one in rule.references)]
     return "\n\n".join(parts) + "\n"
 
@@ -71,7 +71,8 @@ def _circumstances(rule: Rule) -> str:
         texts.append("only when " + ", ".join(f"`{name}` {_constraint(one)}" for name, one in rule.when.items()))
     if rule.while_:
         holding = bound_in_words(rule.while_.holds)
-        texts.append(f"counted while {_measure(rule.while_.measure)} is {holding}")
+        guard = _measure(rule.while_.measure).replace(";", ",")
+        texts.append(f"counted while {guard}, is {holding}" if "," in guard else f"counted while {guard} is {holding}")
     if rule.active.after_step:
         texts.append(f"from step {rule.active.after_step} on")
     if rule.active.until_step:
