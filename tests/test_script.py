@@ -107,12 +107,15 @@ def test_an_exception_is_shown_as_python_shows_it(script, tmp_path, capsys):
     assert f'File "{path}"' in shown.splitlines()[1]
 
 
-def test_a_fit_that_raises_is_judged_up_to_there(script, tmp_path):
-    """A run that failed half-way has a verdict, and a gate on it says that it is incomplete."""
+def test_a_fit_that_raises_is_judged_up_to_there(script, tmp_path, capsys):
+    """A run that failed half-way has a verdict; the traceback shows the script and Keras, and nothing of ours."""
     end = "model.fit(x, x[:, :1], callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda *a: 1 / 0)], verbose=0)"
     code, results = run(tmp_path, script(end=end))
     assert code == 1
     assert sorted(result["run"]["status"] for result in results) == ["completed", "failed"]
+    shown = capsys.readouterr().err
+    assert "ZeroDivisionError" in shown
+    assert "tfhealth" not in shown
 
 
 def test_a_script_without_a_fit(tmp_path, capsys):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from tfhealth.derive import AT_END, LOOKS, look
+from tfhealth.errors import nearest
 from tfhealth.series import Attribute, Floats, Panel
 
 __all__ = ["SEVERITIES", "Bound", "Condition", "Lasting", "Outcome", "Severity", "holds", "judge"]
@@ -62,7 +63,7 @@ class Bound(BaseModel):
             legal = ", ".join(name.rstrip("_") for name in _TESTS)
             raise ValueError(f"needs exactly one of {legal}; received {', '.join(given) or 'none'}")
         if self.look not in LOOKS:
-            raise ValueError(f"look {self.look!r} is unknown; legal: {', '.join(LOOKS)}")
+            raise ValueError(f"look {self.look!r} is unknown; legal: {', '.join(LOOKS)}{nearest(self.look, LOOKS)}")
         for interval in (self.outside, self.inside):
             if interval is not None and interval[0] >= interval[1]:
                 raise ValueError(f"[{interval[0]:g}, {interval[1]:g}] is empty: low must be less than high")

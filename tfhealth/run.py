@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfhealth.database import DATABASE, UNREADABLE, cut_off, opened
 from tfhealth.errors import RunError
 from tfhealth.series import Attribute, Panel, Probe, Series, Site, stack
 
 __all__ = ["DATABASE", "SCHEMA_VERSION", "Note", "Run", "Table", "load"]
 
 SCHEMA_VERSION = 1
-DATABASE = "run.db"
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,20 +124,12 @@ def load(path: Path | str) -> Run:
         what = f"has no {DATABASE}" if folder.is_dir() else "does not exist"
         raise RunError(f"{folder}: not a run directory, it {what}. `tfhealth run` and HealthCallback print its path.")
     try:
-        with closing(_open(database)) as connection:
-            return _read(connection, database.parent)
-    except sqlite3.DatabaseError as error:
+        cut = cut_off(database)
+        with opened(database) as connection:
+            run = _read(connection, database.parent)
+    except (*UNREADABLE, OSError) as error:
         raise RunError(f"{database}: damaged, nothing in it can be read ({error}).") from error
-
-
-def _open(database: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
-        connection.execute("SELECT 1 FROM meta").fetchone()
-    except sqlite3.OperationalError:
-        # A write-ahead log left by a killed process, in a folder that may not be written: read the main file alone.
-        connection = sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True)
-    return connection
+    return replace(run, damage="; ".join(filter(None, [cut, run.damage])))
 
 
 def read(connection: sqlite3.Connection) -> Run:
@@ -147,64 +138,93 @@ def read(connection: sqlite3.Connection) -> Run:
 
 
 def _read(connection: sqlite3.Connection, folder: Path | None) -> Run:
-    meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
-    version = meta.get("schema_version", 0)
+    damage: list[str] = []
+    meta = dict(_rows(connection, "meta", "key, value", lambda key, value: (str(key), json.loads(value)), damage))
+    version = meta.get("schema_version")
+    if not isinstance(version, int):
+        raise sqlite3.DatabaseError(damage[0] if damage else "it is no run")
     if version > SCHEMA_VERSION:
         raise RunError(
             f"{folder}: written by a newer tfhealth (run schema {version}, this one reads up to {SCHEMA_VERSION})."
         )
-    damage: list[str] = []
-    sites: dict[Site, dict[str, Attribute]] = {}
-    by_id: dict[int, Site] = {}
-    query = "SELECT id, kind, name, attributes FROM site ORDER BY position, id"
-    for number, kind, name, attributes in _rows(connection, query, damage):
-        by_id[number] = Site(kind, name)
-        sites[by_id[number]] = json.loads(attributes)
+    found = _rows(connection, "site", "position, id, kind, name, attributes", _site, damage)
+    by_id = {number: site for _, number, site, _ in found}
+    sites = {site: attributes for *_, site, attributes in sorted(found, key=lambda one: one[:2])}
     tables = _tables(connection, by_id, damage)
-    notes = tuple(Note(*row) for row in _rows(connection, "SELECT subject, why FROM note ORDER BY id", damage))
+    notes = _rows(connection, "note", "subject, why", lambda subject, why: Note(str(subject), str(why)), damage)
     logs = _logs(connection, damage)
     sites |= {site: {} for site in logs}
-    return Run(folder, meta, sites, tables, logs, notes, "; ".join(dict.fromkeys(damage)))
+    return Run(folder, meta, sites, tables, logs, tuple(notes), "; ".join(dict.fromkeys(damage)))
 
 
-def _rows(connection: sqlite3.Connection, query: str, damage: list[str]) -> list[tuple[Any, ...]]:
-    """Return all rows of `query` that can be read; what stops the reading goes to `damage`."""
-    rows: list[tuple[Any, ...]] = []
+T = TypeVar("T")
+
+
+def _rows(
+    connection: sqlite3.Connection, table: str, columns: str, parse: Callable[..., T], damage: list[str]
+) -> list[T]:
+    """Return what `parse` makes of each row in the order of writing; what cannot be read goes to `damage`.
+
+    Nothing is sorted by SQLite, which would have to read all of a damaged table before it gave out the first row.
+    """
+    rows: list[T] = []
     try:
-        for row in connection.execute(query):
-            rows.append(row)
-    except sqlite3.DatabaseError as error:
-        damage.append(str(error))
+        for row in connection.execute(f"SELECT {columns} FROM {table} ORDER BY rowid"):  # noqa: S608 - our own names
+            try:
+                rows.append(parse(*row))
+            except (ValueError, TypeError, LookupError, AttributeError):
+                damage.append(f"{table}: has rows that make no sense")
+    except UNREADABLE as error:
+        damage.append(f"{table}: {error}")
     return rows
 
 
+def _site(position: int, number: int, kind: str, name: str, attributes: str) -> tuple[int, int, Site, dict[str, Any]]:
+    return int(position), number, Site(str(kind), str(name)), dict(json.loads(attributes).items())
+
+
+def _layout(number: int, probes: str) -> tuple[int, list[tuple[int, str]]]:
+    return number, [(int(site), str(statistic)) for site, statistic in json.loads(probes)]
+
+
 def _tables(connection: sqlite3.Connection, by_id: Mapping[int, Site], damage: list[str]) -> tuple[Table, ...]:
-    layouts = {
-        number: tuple(Probe(by_id[site], statistic) for site, statistic in json.loads(probes) if site in by_id)
-        for number, probes in _rows(connection, "SELECT id, probes FROM layout ORDER BY id", damage)
-    }
+    layouts = dict(_rows(connection, "layout", "id, probes", _layout, damage))
     rows: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
-    for layout, step, data in _rows(connection, "SELECT layout, step, data FROM row ORDER BY step, id", damage):
-        if layout in layouts and len(data) == 4 * len(layouts[layout]):
-            rows[layout].append((step, data))
-    return tuple(
-        Table(
-            layouts[layout],
-            np.array([step for step, _ in found], np.int64),
-            np.frombuffer(b"".join(data for _, data in found), "<f4").reshape(len(found), -1).astype(np.float64),
-        )
-        for layout, found in rows.items()
-    )
+
+    def parse(layout: int, step: int, data: bytes) -> None:
+        if len(data) != 4 * len(layouts[layout]):
+            raise ValueError
+        rows[layout].append((int(step), bytes(data)))
+
+    _rows(connection, "row", "layout, step, data", parse, damage)
+    return tuple(_table(layouts[layout], found, by_id, damage) for layout, found in sorted(rows.items()))
+
+
+def _table(
+    layout: Sequence[tuple[int, str]], rows: list[tuple[int, bytes]], by_id: Mapping[int, Site], damage: list[str]
+) -> Table:
+    rows.sort(key=lambda row: row[0])
+    values = np.frombuffer(b"".join(data for _, data in rows), "<f4").reshape(len(rows), len(layout))
+    known = [column for column, (site, _) in enumerate(layout) if site in by_id]
+    if len(known) < len(layout):
+        damage.append("row: has values of sites that are not there")
+    probes = tuple(Probe(by_id[site], statistic) for site, statistic in (layout[column] for column in known))
+    return Table(probes, np.array([step for step, _ in rows], np.int64), values[:, known].astype(np.float64))
 
 
 def _logs(connection: sqlite3.Connection, damage: list[str]) -> dict[Site, Series]:
+    def parse(step: int, logs: str) -> list[tuple[str, int, float]]:
+        values = json.loads(logs).items()
+        return [(name, int(step), float("nan") if value is None else float(value)) for name, value in values]
+
     points: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for step, logs in _rows(connection, "SELECT step, logs FROM epoch ORDER BY step, id", damage):
-        for name, value in json.loads(logs).items():
-            points[name].append((step, float("nan") if value is None else float(value)))
+    for epoch in _rows(connection, "epoch", "step, logs", parse, damage):
+        for name, step, value in epoch:
+            points[name].append((step, value))
+    ordered = {name: sorted(found, key=lambda point: point[0]) for name, found in points.items()}
     return {
         Site("log", name): Series(
             np.array([step for step, _ in found], np.int64), np.array([value for _, value in found])
         )
-        for name, found in points.items()
+        for name, found in ordered.items()
     }

@@ -55,11 +55,22 @@ def _run(script: Path) -> int:
 
 
 def _print_traceback(error: BaseException, script: Path) -> None:
-    """Print what Python would have printed: the traceback from the script's own first frame on."""
+    """Print what Python would have printed: from the script's own first frame on, without frames of ours."""
     frame = error.__traceback__
     while frame is not None and not _is_script(frame.tb_frame.f_code.co_filename, script):
         frame = frame.tb_next
-    traceback.print_exception(type(error), error, frame or error.__traceback__)
+    shown = traceback.TracebackException(
+        type(error), error, frame or error.__traceback__
+    )
+    part: traceback.TracebackException | None = shown
+    while part is not None:
+        part.stack = traceback.StackSummary.from_list([one for one in part.stack if not _is_ours(one.filename)])
+        part = part.__cause__ or part.__context__
+    print("".join(shown.format()), end="", file=sys.stderr)
+
+
+def _is_ours(filename: str) -> bool:
+    return Path(filename).parent == Path(__file__).parent
 
 
 def _is_script(filename: str, script: Path) -> bool:

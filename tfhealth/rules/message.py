@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from typing import Any
@@ -31,6 +32,9 @@ NAMES = {
 """What a message may name, each with its meaning."""
 
 
+_HUGE = re.compile(r"\d{3}")
+
+
 class _Formatter(string.Formatter):
     """Formats `{name:spec}`; refuses `{name.attribute}`, `{name[key]}`, `{name!r}` and positions."""
 
@@ -41,8 +45,8 @@ class _Formatter(string.Formatter):
         return kwargs[field_name], field_name
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if len(format_spec) > 8:
-            raise ValueError(f"format {format_spec!r} is too long")
+        if len(format_spec) > 8 or _HUGE.search(format_spec):
+            raise ValueError(f"format {format_spec!r} is too wide")
         if value is None:
             return "unknown"
         if isinstance(value, str):
@@ -70,11 +74,14 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
 def unknown_names(template: str) -> list[str]:
     """Return what is wrong with the names in `template`, one sentence each."""
     try:
-        fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        fields = [(name, spec) for _, name, spec, _ in string.Formatter().parse(template) if name is not None]
     except ValueError as error:
         return [f"not a template: {error}; write a literal brace twice"]
-    return [
+    unknown = [
         f"{{{name}}} is unknown; legal: {', '.join(NAMES)}{nearest(name, NAMES)}"
-        for name in fields
+        for name, _ in fields
         if name not in NAMES
+    ]
+    return unknown + [
+        f"a format may not name anything, {{{name}:{spec}}} does" for name, spec in fields if "{" in (spec or "")
     ]

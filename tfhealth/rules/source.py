@@ -93,7 +93,7 @@ def _parse(text: str, shown: str) -> Source | Fault:
 
 def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Turn what pydantic found in `source` into faults that name the legal keys and the nearest one."""
-    found: dict[tuple[str | int, ...], list[str]] = {}
+    found: dict[tuple[str | int, ...], list[tuple[str, str]]] = {}
     for detail in error.errors(include_url=False, include_context=True):
         *_, last = (None, *detail["loc"])
         path = source.real(detail["loc"])
@@ -106,20 +106,21 @@ def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> li
             path = (*path, str(last))
         else:
             what = detail["msg"].removeprefix("Value error, ")
-        found.setdefault(path, []).append(what)
+        found.setdefault(path, []).append((detail["type"], what))
     # Every alternative of a union complains: where one of them went deeper into the file, that is what was meant.
-    return [source.fault(path, _either(whats)) for path, whats in found.items() if not _is_prefix(path, found)]
+    return [source.fault(path, _either(said)) for path, said in found.items() if not _is_prefix(path, found)]
 
 
 def _is_prefix(path: tuple[str | int, ...], others: Iterable[tuple[str | int, ...]]) -> bool:
     return bool(path) and any(len(other) > len(path) and other[: len(path)] == path for other in others)
 
 
-def _either(whats: Sequence[str]) -> str:
-    """Join what the alternatives of a union said of one value."""
-    first, *others = dict.fromkeys(whats)
-    common = "Input should be "
-    return " or ".join([first, *(what.removeprefix(common) for what in others)])
+def _either(said: Sequence[tuple[str, str]]) -> str:
+    """Join what the alternatives of a union said of one value: (pydantic's type of error, words)."""
+    # An alternative that has the right shape and another complaint is the one that was meant.
+    meant = [what for kind, what in said if not kind.endswith(("_type", "_parsing", "literal_error"))]
+    first, *others = dict.fromkeys(meant or [what for _, what in said])
+    return " or ".join([first, *(what.removeprefix("Input should be ") for what in others)])
 
 
 def _legal_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:

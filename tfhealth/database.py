@@ -1,0 +1,56 @@
+"""run.db -> an open connection, also of a file that was cut off or that nothing may be written beside."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+__all__ = ["DATABASE", "UNREADABLE", "cut_off", "opened"]
+
+DATABASE = "run.db"
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a damaged file raises; the latter where SQLite's own message quotes damaged text."""
+
+
+def cut_off(database: Path) -> str:
+    """Return what is missing at the end of a file that no journal completes, by the size in SQLite's own header."""
+    journal = _beside(database, "-wal")
+    with database.open("rb") as file:
+        header = file.read(32)
+    if not header.startswith(b"SQLite format 3") or (journal.is_file() and journal.stat().st_size):
+        return ""
+    page = int.from_bytes(header[16:18], "big")
+    whole = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
+    size = database.stat().st_size
+    return f"cut off, {size} of {whole} bytes are there" if size < whole else ""
+
+
+def _beside(database: Path, suffix: str) -> Path:
+    return database.with_name(database.name + suffix)
+
+
+@contextmanager
+def opened(database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database for reading; a copy of it where SQLite may not write its shared memory beside it."""
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(closing(_connected(database)))
+            connection.execute("SELECT 1 FROM meta").fetchone()
+        except sqlite3.OperationalError:
+            # A folder that may not be written. The journal of a killed process belongs to the data.
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="tfhealth-")))
+            for suffix in ("", "-wal", "-journal"):
+                if _beside(database, suffix).is_file():
+                    shutil.copyfile(_beside(database, suffix), _beside(folder / DATABASE, suffix))
+            connection = stack.enter_context(closing(_connected(folder / DATABASE)))
+        yield connection
+
+
+def _connected(database: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+    connection.execute("PRAGMA writable_schema=ON")  # what SQLite needs to be told to read a file that was cut off
+    return connection
