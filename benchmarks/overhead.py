@@ -1,6 +1,6 @@
 """What watching costs: time of an epoch with the callback over the time of one without.
 
-    python benchmarks/overhead.py [--rounds 12] [--steps 200] [MODEL ...]
+    python benchmarks/overhead.py [--rounds 12] [--steps 200] [--no-rerun] [MODEL ...]
 
 One fit a model. Its epochs take turns: without any callback, with the default schedule, with every step probed, with
 an eager second pass over every batch (what a callback must do that cannot see into the compiled step), and, where
@@ -113,7 +113,7 @@ class TakingTurns(keras.callbacks.Callback):
         self._all("on_train_end", logs)
 
 
-def measure(name, rounds, steps):
+def measure(name, rounds, steps, rerun):
     """Return {mode: median seconds of an epoch} for one model, and its batch size."""
     keras.utils.set_random_seed(0)
     model, shape, batch = MODELS[name]()
@@ -126,8 +126,9 @@ def measure(name, rounds, steps):
             "plain": None,
             "default": HealthCallback(out=out, formats="json", verbose=0),
             "every step": HealthCallback(every=1, out=out, formats="json", verbose=0),
-            "eager rerun": EagerRerun(x[:batch], y[:batch]),
         }
+        if rerun:
+            modes["eager rerun"] = EagerRerun(x[:batch], y[:batch])
         if importlib.util.find_spec("tensorboard"):
             modes["TensorBoard"] = keras.callbacks.TensorBoard(out, histogram_freq=1, update_freq="epoch")
         turns = TakingTurns(modes)
@@ -140,9 +141,10 @@ def main():
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}; all by default")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--no-rerun", action="store_true", help="leave out the eager pass, which takes the most time")
     arguments = parser.parse_args()
     for name in arguments.models or MODELS:
-        seconds, batch = measure(name, arguments.rounds, arguments.steps)
+        seconds, batch = measure(name, arguments.rounds, arguments.steps, not arguments.no_rerun)
         plain = seconds.pop("plain")
         print(f"{name}: batch {batch}, {1000 * plain / arguments.steps:.2f} ms a step")
         for mode, one in seconds.items():

@@ -111,9 +111,7 @@ def trained(kind: str, callbacks: list[Any], epochs: int = 2, **settings: Any) -
     model = KINDS[kind][0]()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **settings)
     validation = (x[:20], y[:20])
-    history = model.fit(
-        x, y, batch_size=16, epochs=epochs, verbose=0, validation_data=validation, callbacks=callbacks
-    )
+    history = model.fit(x, y, batch_size=16, epochs=epochs, verbose=0, validation_data=validation, callbacks=callbacks)
     return model, history.history
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
@@ -106,7 +107,7 @@ def test_everything_but_arithmetic_is_refused(text: str, part: str):
         ("x = loss.data", "not an expression"),
         ("loss.data\0", "not an expression"),
         ("\ud800", "not an expression"),
-        ("(" * 120 + "loss.data" + ")" * 120, "not an expression|too large|refused"),
+        ("(" * 220 + "loss.data", "not an expression"),
         ("-" * 200 + "loss.data", "this large is refused; split the rule"),
         ("loss.data" + " + loss.data" * 20, "this large is refused; split the rule"),
         ("loss.data + " + "1" * 400, "at most 300 characters, this one has 412"),
@@ -121,11 +122,50 @@ def test_text_that_is_no_expression_is_refused(text: str, expected: str):
         compile_expression(text)
 
 
-WORDS = ["loss.data", "weight.norm", "loss", ".", "+", "-", "*", "/", "**", "(", ")", "[", "]", "{", "}", "'", "1", "0.5"]
-WORDS += ["1e9", "1e999", "0x", "j", " ", "\n", "\t", "\0", "#", "\\", "lambda", ":", ",", "if", "else", "not", "=", "é", "𝐱"]
+WORDS = [
+    "loss.data",
+    "weight.norm",
+    "loss",
+    ".",
+    "+",
+    "-",
+    "*",
+    "/",
+    "**",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "'",
+    "1",
+    "0.5",
+]
+WORDS += [
+    "1e9",
+    "1e999",
+    "0x",
+    "j",
+    " ",
+    "\n",
+    "\t",
+    "\0",
+    "#",
+    "\\",
+    "lambda",
+    ":",
+    ",",
+    "if",
+    "else",
+    "not",
+    "=",
+    "é",
+    "𝐱",
+]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(WORDS), max_size=25).map("".join)))
 def test_nothing_but_value_error_ever_comes_out(text: str):
     """Whatever stands in a rule becomes arithmetic or a ValueError, and arithmetic computes."""
@@ -276,7 +316,7 @@ def plain_look(how: str, row: list[float]) -> float:
     assert how == "trend"
     if size < 3:
         return math.nan
-    noise = statistics.median([abs(b - a) for a, b in zip(row, row[1:], strict=False)]) / (math.sqrt(2) * 0.6745)
+    noise = statistics.median([abs(b - a) for a, b in itertools.pairwise(row)]) / (math.sqrt(2) * 0.6745)
     start, end = statistics.fmean(head), statistics.fmean(tail)
     return (end - start) / max(noise * math.sqrt(2 / size), 1e-9 * max(abs(start), 1e-12))
 

@@ -12,10 +12,18 @@ from rich.text import Text
 from tfhealth.report import Written
 from tfhealth.result import Finding, Result
 
-__all__ = ["epoch_line", "summary"]
+__all__ = ["Terminal", "epoch_line", "summary"]
 
 _STYLES = {"pass": "bold green", "warn": "bold yellow", "fail": "bold red", "not_measured": "bold"}
 _SHOWN = 5
+
+
+class Terminal(Console):
+    """Standard output; a pipe that was closed early is left to the caller, where rich would end the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error pass."""
+        raise BrokenPipeError
 
 
 def epoch_line(epoch: int, findings: Sequence[Finding]) -> str:

@@ -38,19 +38,27 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading; a copy of it where SQLite may not write its shared memory beside it."""
     with ExitStack() as stack:
         try:
-            connection = stack.enter_context(closing(_connected(database)))
+            connection = stack.enter_context(closing(_connected(database, _mode(database))))
             connection.execute("SELECT 1 FROM meta").fetchone()
         except sqlite3.OperationalError:
-            # A folder that may not be written. The journal of a killed process belongs to the data.
+            # A folder that may not be written, or a write that was killed: its journal belongs to the data.
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="tfhealth-")))
             for suffix in ("", "-wal", "-journal"):
                 if _beside(database, suffix).is_file():
                     shutil.copyfile(_beside(database, suffix), _beside(folder / DATABASE, suffix))
-            connection = stack.enter_context(closing(_connected(folder / DATABASE)))
+            connection = stack.enter_context(closing(_connected(folder / DATABASE, "mode=rw")))
         yield connection
 
 
-def _connected(database: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+def _mode(database: Path) -> str:
+    """Return how to open a file so that nothing is left beside it."""
+    with database.open("rb") as file:
+        write_ahead = file.read(20)[18:] == b"\2\2"
+    # Whoever writes in this mode has a write-ahead log, so without one the file stays as it is.
+    return "immutable=1" if write_ahead and not _beside(database, "-wal").exists() else "mode=ro"
+
+
+def _connected(database: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{database.resolve().as_uri()}?{mode}", uri=True)
     connection.execute("PRAGMA writable_schema=ON")  # what SQLite needs to be told to read a file that was cut off
     return connection

@@ -91,7 +91,9 @@ def _applicable(rule: Rule, run: Run) -> None:
     for name, constraint in rule.when.items():
         value = run.fact(name)
         if not fits({name: constraint}, {name: value}):
-            raise _Undecided("not_applicable", f"{name} is {'not known' if value is None else value}")
+            if value is None:
+                raise _Undecided("not_measured", f"{name} is not known")
+            raise _Undecided("not_applicable", f"{name} is {value}")
 
 
 def _decide_attributes(rule: Rule, run: Run) -> Decision:

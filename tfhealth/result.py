@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,3 +108,7 @@ def schema() -> dict[str, Any]:
         "title": "tfhealth result",
         **Result.model_json_schema(),
     }
+
+
+if __name__ == "__main__":  # python -m tfhealth.result > tfhealth/schemas/result-1.schema.json
+    print(json.dumps(schema(), indent=2, sort_keys=True))

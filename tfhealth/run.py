@@ -127,7 +127,9 @@ def load(path: Path | str) -> Run:
         cut = cut_off(database)
         with opened(database) as connection:
             run = _read(connection, database.parent)
-    except (*UNREADABLE, OSError) as error:
+    except OSError as error:
+        raise RunError(f"{database}: cannot be read ({error.strerror or error}).") from error
+    except UNREADABLE as error:
         raise RunError(f"{database}: damaged, nothing in it can be read ({error}).") from error
     return replace(run, damage="; ".join(filter(None, [cut, run.damage])))
 

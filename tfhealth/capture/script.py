@@ -59,9 +59,7 @@ def _print_traceback(error: BaseException, script: Path) -> None:
     frame = error.__traceback__
     while frame is not None and not _is_script(frame.tb_frame.f_code.co_filename, script):
         frame = frame.tb_next
-    shown = traceback.TracebackException(
-        type(error), error, frame or error.__traceback__
-    )
+    shown = traceback.TracebackException(type(error), error, frame or error.__traceback__)
     part: traceback.TracebackException | None = shown
     while part is not None:
         part.stack = traceback.StackSummary.from_list([one for one in part.stack if not _is_ours(one.filename)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -41,13 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     parsed = build_parser().parse_args(arguments)
     try:
-        return int(parsed.act(parsed))
+        code = int(parsed.act(parsed))
+        sys.stdout.flush()
     except Error as error:
         print(f"tfhealth: {error}", file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:  # `tfhealth rules list | head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its own end
         return Exit.PASSED
+    return code
 
 
 COMMANDS = (run.add, report.add, evaluate.add, rules.add)

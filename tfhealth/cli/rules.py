@@ -25,13 +25,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.text import Text
 
+    from tfhealth.console import Terminal
     from tfhealth.rules import load_checklist
 
     checklist = load_checklist(arguments.rules)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     for title, items in checklist.chapters:
         console.print(Text(title, "bold"))
         for item in items:
@@ -42,9 +42,9 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.markdown import Markdown
 
+    from tfhealth.console import Terminal
     from tfhealth.rules import load_checklist
     from tfhealth.rules.explain import explain_row, explain_rule
 
@@ -59,6 +59,6 @@ def _explain(arguments: argparse.Namespace) -> int:
         known = [rule.id for rule in checklist.rules] + [one.id for one in checklist.items]
         hint = nearest(arguments.id, known) or "; `tfhealth rules list` shows all"
         raise UsageError(f"{arguments.id!r} is neither a rule nor a row of the checklist{hint}")
-    console = Console()
+    console = Terminal()
     console.print(Markdown(text) if console.is_terminal else text, markup=False, highlight=False, soft_wrap=True)
     return Exit.PASSED

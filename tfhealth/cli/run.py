@@ -29,7 +29,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--stop", action="store_true", help="stop a training at its first critical finding")
     parser.add_argument("--quiet", action="store_true", help="print nothing of our own")
     parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Python script")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the script's own arguments, if any")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the script's own arguments, if any"
+    )
     parser.set_defaults(act=_act)
 
 
