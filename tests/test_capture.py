@@ -32,7 +32,7 @@ def linear(tmp_path_factory):
     keras.utils.set_random_seed(3)
     rng = np.random.default_rng(3)
     x, y = rng.normal(2.0, 3.0, (32, 4)).astype("float32"), rng.normal(size=(32, 1)).astype("float32")
-    hidden = layers.Dense(6, activation="relu", kernel_regularizer=keras.regularizers.L2(0.1))
+    hidden = layers.Dense(6, activation="relu", kernel_regularizer=keras.regularizers.L2(0.1), name="hidden")
     model = keras.Sequential([keras.Input((4,)), hidden, layers.Dense(1, kernel_initializer="ones")])
     before = [np.asarray(one).copy() for one in model.trainable_weights]
     run = fit(model, x, y, tmp_path_factory.mktemp("run"))
@@ -51,18 +51,18 @@ def test_input(linear):
     """Mean, spread and range of what reaches the first layer."""
     x, *_, run = linear
     for statistic, expected in {"mean": x.mean(), "std": x.std(), "minimum": x.min(), "maximum": x.max()}.items():
-        assert first(run, "input", "dense", statistic) == pytest.approx(expected, rel=1e-5)
+        assert first(run, "input", "hidden", statistic) == pytest.approx(expected, rel=1e-5)
     spread = x.std(axis=0)
-    assert first(run, "input", "dense", "feature_scale") == pytest.approx(spread.max() / spread.min(), rel=1e-4)
-    assert first(run, "input", "dense", "nonfinite_fraction") == 0
+    assert first(run, "input", "hidden", "feature_scale") == pytest.approx(spread.max() / spread.min(), rel=1e-4)
+    assert first(run, "input", "hidden", "nonfinite_fraction") == 0
 
 
 def test_activation(linear):
     """Spread of the hidden layer's output, after its ReLU."""
     x, _, (kernel, bias, *_), _, run = linear
     hidden = np.maximum(x @ kernel + bias, 0)
-    assert first(run, "activation", "dense", "std") == pytest.approx(hidden.std(), rel=1e-4)
-    assert first(run, "activation", "dense", "nonfinite") == 0
+    assert first(run, "activation", "hidden", "std") == pytest.approx(hidden.std(), rel=1e-4)
+    assert first(run, "activation", "hidden", "nonfinite") == 0
 
 
 def test_loss_parts(linear):
