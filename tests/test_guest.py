@@ -25,17 +25,31 @@ def broken(*_):
     raise RuntimeError("this probe is broken")
 
 
+def patched():
+    """Return what capture patches on Keras's classes while it traces, as it stands now."""
+    places = [(keras.Layer, "__call__"), (keras.Model, "compute_loss")]
+    places += [(one, "apply") for one in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)]
+    return {f"{owner.__name__}.{name}": getattr(owner, name) for owner, name in places}
+
+
+BEFORE = patched()
+
+
 def marks(model):
     """Return everything on a model and on Keras's classes that should not be there."""
     found = [name for name in ("train_step", "compute_loss", "fit") if name in vars(model)]
     if model.train_function is not None and "tfhealth" in model.train_function.__module__:
         found.append("train_function")
-    classes = (keras.Layer, keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer, type(model))
-    for owner in classes:
-        for name in ("__call__", "apply", "compute_loss"):
-            if hasattr(vars(owner).get(name), "__wrapped__") and owner.__module__.startswith("tfhealth"):
-                found.append(f"{owner.__name__}.{name}")
-    return found
+    return found + [name for name, method in patched().items() if method is not BEFORE[name]]
+
+
+def test_marks_are_found_where_there_are_some():
+    """The search for marks does find the patches while they are installed, and none afterwards."""
+    model = cnn()
+    model.compile("adam", "mse")
+    with patches.installed(model):
+        assert sorted(marks(model)) == sorted(BEFORE)
+    assert marks(model) == []
 
 
 def test_a_broken_probe_costs_one_warning_and_a_reason(monkeypatch, tmp_path):
