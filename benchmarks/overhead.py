@@ -1,16 +1,18 @@
 """What watching costs: time of an epoch with the callback over the time of one without.
 
-    python benchmarks/overhead.py [--rounds 12] [--steps 200] [--no-rerun] [MODEL ...]
+    python benchmarks/overhead.py [--rounds 22] [--steps 200] [--no-rerun] [MODEL ...]
 
-One fit a model. Its epochs take turns: without any callback, with the default schedule, with every step probed, with
-an eager second pass over every batch (what a callback must do that cannot see into the compiled step), and, where
-tensorboard is installed, with Keras's TensorBoard callback and histograms. The first two rounds, in which everything
-compiles, do not count. Printed are medians of epochs, and their ratio to the plain ones of the same fit.
+One fit a model. Its epochs take turns, in an order drawn anew each round: twice without any callback, with the default
+schedule, with every step probed, with an eager second pass over every batch (what a callback must do that cannot see
+into the compiled step), and, where tensorboard is installed, with Keras's TensorBoard callback and histograms. The
+first two rounds, in which everything compiles, do not count. Printed are ratios to the plain epochs of the same fit, of
+lower quartiles and of medians: other work on a machine only ever adds time, so the lower quartile says what the code
+costs, and the median what a busy machine makes of it. The second plain epoch shows how much of either is noise.
 """
 
 import argparse
 import importlib.util
-import statistics
+import random
 import tempfile
 import time
 from collections import defaultdict
@@ -72,9 +74,12 @@ class TakingTurns(keras.callbacks.Callback):
 
     async_safe = True
 
-    def __init__(self, modes):
+    def __init__(self, modes, rounds):
         super().__init__()
         self.modes, self.seconds = modes, defaultdict(list)
+        # In a fixed order a mode would pay for what the one before it left: flushes, caches, a collection of garbage.
+        order = random.Random(0)
+        self.turns = [name for _ in range(rounds) for name in order.sample(list(modes), len(modes))]
 
     def set_model(self, model):
         super().set_model(model)
@@ -97,7 +102,7 @@ class TakingTurns(keras.callbacks.Callback):
         self._all("on_train_begin", logs)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.name = list(self.modes)[epoch % len(self.modes)]
+        self.name = self.turns[epoch]
         self.active = self.modes[self.name]
         self.began = time.perf_counter()
         self._now("on_epoch_begin", epoch, logs)
@@ -114,7 +119,7 @@ class TakingTurns(keras.callbacks.Callback):
 
 
 def measure(name, rounds, steps, rerun):
-    """Return {mode: median seconds of an epoch} for one model, and its batch size."""
+    """Return {mode: seconds of its epochs, one a round} for one model, and its batch size."""
     keras.utils.set_random_seed(0)
     model, shape, batch = MODELS[name]()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -124,6 +129,7 @@ def measure(name, rounds, steps, rerun):
     with tempfile.TemporaryDirectory() as out:
         modes = {
             "plain": None,
+            "plain again": None,
             "default": HealthCallback(out=out, formats="json", verbose=0),
             "every step": HealthCallback(every=1, out=out, formats="json", verbose=0),
         }
@@ -131,24 +137,25 @@ def measure(name, rounds, steps, rerun):
             modes["eager rerun"] = EagerRerun(x[:batch], y[:batch])
         if importlib.util.find_spec("tensorboard"):
             modes["TensorBoard"] = keras.callbacks.TensorBoard(out, histogram_freq=1, update_freq="epoch")
-        turns = TakingTurns(modes)
-        model.fit(x, y, batch_size=batch, epochs=rounds * len(modes), verbose=0, callbacks=[turns])
-    return {mode: statistics.median(seconds[2:]) for mode, seconds in turns.seconds.items()}, batch
+        turns = TakingTurns(modes, rounds)
+        model.fit(x, y, batch_size=batch, epochs=len(turns.turns), verbose=0, callbacks=[turns])
+    return {mode: np.array(seconds[2:]) for mode, seconds in turns.seconds.items()}, batch
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}; all by default")
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=22)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--no-rerun", action="store_true", help="leave out the eager pass, which takes the most time")
     arguments = parser.parse_args()
     for name in arguments.models or MODELS:
         seconds, batch = measure(name, arguments.rounds, arguments.steps, not arguments.no_rerun)
-        plain = seconds.pop("plain")
-        print(f"{name}: batch {batch}, {1000 * plain / arguments.steps:.2f} ms a step")
+        quartile, median = np.quantile(seconds.pop("plain"), [0.25, 0.5])
+        print(f"{name}: batch {batch}, {1000 * quartile / arguments.steps:.2f} ms a step", flush=True)
         for mode, one in seconds.items():
-            print(f"  {mode:<12} {one / plain:6.3f} x")
+            low, middle = np.quantile(one, [0.25, 0.5]) / (quartile, median)
+            print(f"  {mode:<12} {low:6.3f} x   (medians {middle:.3f} x)", flush=True)
 
 
 if __name__ == "__main__":
