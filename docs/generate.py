@@ -75,6 +75,7 @@ PAGES: dict[str, Callable[[Checklist], str]] = {
     "docs/rules/index.md": rules.index_page,
     "docs/reference/cli.md": lambda _: reference.cli_page(),
     "docs/reference/rule-file.md": lambda _: reference.rule_file_page(),
+    "docs/reference/test-file.md": lambda _: reference.test_file_page(),
     "docs/reference/conditions.md": lambda _: reference.conditions_page(),
     "docs/reference/statistics.md": lambda _: reference.statistics_page(),
     "docs/reference/result.md": lambda _: reference.result_page(),

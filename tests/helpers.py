@@ -10,7 +10,7 @@ import numpy as np
 
 from tfhealth.conditions import Condition
 from tfhealth.recorder import Recorder
-from tfhealth.rules import Rule
+from tfhealth.rules import Checklist, Item, Rule
 from tfhealth.run import Run
 from tfhealth.series import Panel, Probe, Series, Site
 
@@ -67,6 +67,15 @@ def rule(rule_id: str = "ACT901", **keys: Any) -> Rule:
             **keys,
         }
     )
+
+
+def checklist_of(*rules: Rule, **keys: Any) -> Checklist:
+    """Return a checklist of these rules with a row for each that they name; `keys` are other attributes of it."""
+    rows = tuple(
+        Item.model_validate({"id": row, "asks": f"Is {row} well?", "sources": ["V"], "how": ["fit"]})
+        for row in dict.fromkeys(one.checklist for one in rules)
+    )
+    return Checklist((("All", rows),), rules, {}, **keys)
 
 
 def write_rules(folder: Path, files: Mapping[str, str]) -> Path:

@@ -102,12 +102,13 @@ def shown(rule: Rule, kind: str, example: Example) -> dict[str, object]:
     """Return the facts that a finding of `rule` at a site of `kind` would have, were `example` what was measured."""
     ((_, outcome, attribute),) = decide_example(rule, example).breaches
     attributes = {} if rule.measure.across else RECORDED[kind]
+    bound = rule.condition.bound(outcome.severity) if outcome.by == "test" else None
     return {
         **attributes,
-        **dict(rule.condition.rungs())[outcome.severity].limits(),
+        **(bound.limits() if bound is not None else {}),
         "site": "dense/kernel … dense_5/kernel" if rule.measure.across else SITES[kind],
         "step": outcome.step,
-        "value": outcome.value if attribute is None else attribute,
+        "value": attribute if attribute is not None or outcome.by == "missing" else outcome.value,
         "severity": outcome.severity,
         "count": 3,
     }
@@ -224,7 +225,7 @@ def test_example_reaches_its_verdict(rule: Rule, example: Example):
 def test_every_threshold_is_shown_by_an_example(rule: Rule):
     """Each rung of a rule is reached by one of its examples, so no threshold can change unseen."""
     reached = {decide_example(rule, example).severity for example in rule.examples}
-    assert {name for name, _ in rule.condition.rungs()} <= reached
+    assert set(rule.condition.severities) <= reached
 
 
 @each_rule
@@ -233,8 +234,8 @@ def test_rule_chooses_sites_by_what_is_recorded(rule: Rule):
     measures = [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
     for measure in measures:
         for kind in measure.kinds:
-            assert set(measure.where) <= set(RECORDED[kind])
-            assert measure.attribute is None or measure.attribute in RECORDED[kind]
+            assert set(measure.where) <= {*RECORDED[kind], "name"}
+            assert measure.attribute in (None, "name", *RECORDED[kind])
     assert set(rule.when) <= FACTS
 
 

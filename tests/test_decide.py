@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from tests.helpers import rule, run_of
-from tfhealth.decide import decide, decide_all, measured
-from tfhealth.plan import Plan, fits
+from tfhealth.conditions import Clock
+from tfhealth.decide import Decision, decide, decide_all, decide_example, switched_off
+from tfhealth.panels import active as active_part
+from tfhealth.panels import clock_of, measured
+from tfhealth.plan import Plan, described, fits
+from tfhealth.recorder import Recorder
 from tfhealth.rules import Checklist, Measure
+from tfhealth.rules.checklist import Override
 from tfhealth.run import Run, Table
 from tfhealth.series import Probe, Series, Site
 
@@ -262,6 +269,14 @@ def test_quantify_says_how_many_sites_must_breach(quantify: Any, three: str, one
         assert said(run_of(rows), quantify=quantify)[0] == expected
 
 
+def test_breaches_that_are_too_few_are_a_pass_that_says_what_was_seen():
+    """The reason is the same as that of a pass without any."""
+    assert said(two([9, 9], [1, 1]), quantify="all") == ("pass", "9, 1 at 2 activation sites")
+    words = {"measure": {"site": "activation", "attribute": "layer"}, "condition": {"error": {"equals": "LSTM"}}}
+    run = run_of({}, {("activation", "a"): {"layer": "LSTM"}, ("activation", "b"): {"layer": "GRU"}})
+    assert said(run, **words, quantify="all") == ("pass", "LSTM, GRU at 2 activation sites")
+
+
 def test_rung_is_the_highest_that_enough_sites_reach():
     """Two of four are grave, all four are worth a warning: `all` makes a warning of it, the grave ones first."""
     rows = {("activation", name, "std"): [1.0, value] for name, value in zip("abcd", (3, 99, 3, 99), strict=True)}
@@ -271,7 +286,8 @@ def test_rung_is_the_highest_that_enough_sites_reach():
     assert [site.name for site, _, _ in everywhere.breaches] == ["b", "d", "a", "c"]
     anywhere = decide(rule(**keys), run_of(rows))
     assert (anywhere.verdict, anywhere.reason) == ("fail", "2 of 4 activation sites")
-    assert [site.name for site, _, _ in anywhere.breaches] == ["b", "d"]
+    told = [(site.name, seen.severity) for site, seen, _ in anywhere.breaches]
+    assert told == [("b", "error"), ("d", "error"), ("a", "warning"), ("c", "warning")]
 
 
 def test_earlier_breaches_come_first():
@@ -385,3 +401,443 @@ def test_constraint_compares_a_flag_with_a_flag():
     assert fits(rule(measure=measure(where={"a": True})).measure.where, {"a": True}) is True
     assert fits(rule(measure=measure(where={"a": True})).measure.where, {"a": "true"}) is False
     assert fits({}, {"a": 1}) is True
+
+
+def override(match: str, keys: dict[str, Any] | None, set_by: str = "acme") -> Override:
+    """Return that the rule of these tests differs where `match` fits; None switches it off."""
+    return Override(match, "ACT901", None if keys is None else rule(**keys), set_by)
+
+
+def overridden(run: Run, *overrides: Override, **keys: Any) -> Decision:
+    return decide(rule(**keys), run, overrides)
+
+
+def breaching(decision: Decision) -> list[str]:
+    return [site.name for site, _, _ in decision.breaches]
+
+
+def layers(**values: float) -> Run:
+    """Return a run with one layer a value; `enc_a` is the layer `enc/a`."""
+    return run_of({("activation", name.replace("_", "/"), "std"): [value] * 3 for name, value in values.items()})
+
+
+MILD = {"condition": {"error": {"above": 50}}}
+HARD = {"condition": {"warning": {"above": 0.5}}}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], ["enc/a", "dec/a"]),
+        ([("enc/**", None)], ["dec/a"]),
+        ([("enc", None)], ["dec/a"]),
+        ([("enc/**", MILD)], ["dec/a"]),
+        ([("**", MILD)], []),
+        ([("**", None), ("dec/*", MILD)], []),
+        ([("**", MILD), ("**/a", {})], ["enc/a", "dec/a"]),
+        ([("enc/a", {}), ("enc/*", None)], ["dec/a"]),
+        ([("other/**", None)], ["enc/a", "dec/a"]),
+    ],
+    ids=str,
+)
+def test_last_override_that_matches_a_site_counts(overrides: list[tuple[str, Any]], expected: list[str]):
+    """Each site is judged by its own form of the rule, or by none."""
+    run = layers(enc_a=9, dec_a=9, dec_b=1)
+    found = overridden(run, *[override(match, keys) for match, keys in overrides])
+    assert breaching(found) == expected
+
+
+def test_decision_tells_by_which_form_a_site_was_judged():
+    """Its own rule, or that of the override, and who said so."""
+    run = layers(enc_a=9, dec_a=9, dec_b=1)
+    hard = override("dec/**", HARD, "the team")
+    found = overridden(run, hard, override("enc/x", None))
+    assert (found.verdict, found.judged, found.reason) == ("fail", 3, "1 of 3 activation sites")
+    everywhere = overridden(run, hard, quantify="all")
+    assert (everywhere.verdict, everywhere.severity) == ("warn", "warning")
+    assert breaching(everywhere) == ["enc/a", "dec/a", "dec/b"]
+    forms = [everywhere.variant_of(site) for site, _, _ in everywhere.breaches]
+    assert forms == [everywhere.rule, hard.rule, hard.rule]
+    assert [everywhere.set_by(site) for site, _, _ in everywhere.breaches] == [None, "the team", "the team"]
+
+
+def test_sites_that_are_switched_off_are_not_counted():
+    """Half of the layers must breach, and a layer that is switched off is none of them."""
+    run = layers(enc_a=9, dec_a=1, dec_b=1, dec_c=1)
+    half = {"quantify": {"share": 0.5}}
+    assert overridden(run, **half).verdict == "pass"
+    found = overridden(run, override("dec/[bc]", None), **half)
+    assert (found.verdict, found.judged) == ("fail", 2)
+
+
+def test_rule_that_is_switched_off_everywhere_is_not_applicable():
+    """The reason names who did, each once."""
+    run = layers(enc_a=9, dec_a=9)
+    off = [override("enc", None, "the team"), override("dec", None, "acme"), override("enc/a", None, "the team")]
+    found = overridden(run, *off)
+    assert (found.verdict, found.reason) == ("not_applicable", "switched off at every site by the team, acme")
+    assert overridden(run, off[0]).verdict == "fail"
+    never = overridden(run, override("**", None), measure={"site": "gradient", "statistic": "norm"})
+    assert never.verdict == "not_applicable"
+
+
+def test_what_is_switched_off_is_left_out_before_layers_are_reduced():
+    """The sum over layers is over those that are left; an override of limits counts where it is for all of them."""
+    run = layers(enc_a=9, enc_b=9, dec_a=1)
+    total = {"measure": measure(across="sum"), "condition": {"error": {"above": 15}}}
+    assert breaching(overridden(run, **total)) == ["enc/a … dec/a"]
+    found = overridden(run, override("enc/b", None), **total)
+    assert (found.verdict, found.reason) == ("pass", "10 at 1 activation site")
+    assert overridden(run, override("enc/**", MILD), **total).verdict == "fail"
+    some = overridden(run, override("enc/**", MILD), override("dec", None), **total)
+    assert (some.verdict, some.reason) == ("pass", "18 at 1 activation site")
+    everywhere = overridden(run, override("**", {"condition": {"warning": {"above": 5}}}), **total)
+    ((site, _, _),) = everywhere.breaches
+    assert (everywhere.verdict, everywhere.set_by(site)) == ("warn", "acme")
+
+
+def test_override_of_an_attribute_and_of_arithmetic():
+    """Every kind of measure has sites, so every kind can be overridden."""
+    run = run_of(
+        {("update", "enc/k", "norm"): [9.0], ("weight", "enc/k", "norm"): [1.0], ("update", "dec/k", "norm"): [9.0]}
+        | {("weight", "dec/k", "norm"): [1.0]},
+        {("gradient", "enc/k"): {"connected": False}, ("gradient", "dec/k"): {"connected": False}},
+    )
+    ratio = {"measure": {"expr": "update.norm / weight.norm"}}
+    assert breaching(overridden(run, override("enc", None), **ratio)) == ["dec/k"]
+    cut = {"measure": {"site": "gradient", "attribute": "connected"}, "condition": {"error": {"equals": False}}}
+    assert breaching(overridden(run, override("enc", None), **cut)) == ["dec/k"]
+    calm = {"condition": {"info": {"equals": False}}, "examples": BOOLS}
+    assert breaching(overridden(run, override("enc", calm), **cut)) == ["dec/k"]
+
+
+BOOLS = [{"value": True, "verdict": "pass"}, {"value": False, "verdict": "fail"}]
+
+
+def test_sites_of_one_rule_may_need_different_amounts_of_time():
+    """Each form is given the probes that it needs; a site that has too few for its own is left out."""
+    run = layers(enc_a=9, dec_a=9)
+    slow = override("enc", {"condition": {"for": 9, "error": {"above": 2}}})
+    found = overridden(run, slow)
+    assert (breaching(found), found.judged) == (["dec/a"], 1)
+    healthy = overridden(run, slow, condition={"error": {"above": 99}})
+    assert (healthy.verdict, healthy.reason) == ("not_measured", "needs 9 probes, the run has 3")
+
+
+def test_every_rule_of_a_checklist_gets_its_own_overrides():
+    """An override of another rule changes nothing."""
+    run = layers(enc_a=9, dec_a=9)
+    rules = (rule(), rule("ACT902"))
+    checklist = Checklist((), rules, {}, overrides=(Override("enc", "ACT902", None, "acme"),))
+    first, second = decide_all(checklist, run)
+    assert (breaching(first), breaching(second)) == (["enc/a", "dec/a"], ["dec/a"])
+
+
+def test_sites_that_are_switched_off_are_known_to_others():
+    """Whoever draws what a rule judged leaves out the same sites."""
+    run = layers(enc_a=9, dec_a=9)
+    assert switched_off(rule(), run, [override("enc", None)]) == {Site("activation", "enc/a")}
+    assert switched_off(rule(), run, []) == set()
+
+
+SEED = {"site": "fact", "attribute": "keras", "where": {"name": "seed"}}
+NEEDED = {"missing": "error"}
+NOTHING = {"examples": [{"value": 1, "verdict": "pass"}, {"missing": True, "verdict": "fail"}]}
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "reason", "sites"),
+    [
+        ({("fact", "seed"): {"keras": 3}}, "pass", "3 at 1 fact site", []),
+        ({("fact", "seed"): {"keras": None}}, "fail", "1 of 1 fact sites", ["seed"]),
+        ({("fact", "seed"): {}}, "fail", "1 of 1 fact sites", ["seed"]),
+        ({("fact", "model"): {"keras": 3}}, "fail", "1 of 1 fact sites", ["seed"]),
+        ({}, "fail", "1 of 1 fact sites", ["seed"]),
+    ],
+    ids=str,
+)
+def test_what_is_mandatory_and_missing_is_a_breach(facts: Any, verdict: str, reason: str, sites: list[str]):
+    """The attribute of the one site asked for by name: there, empty, or the site was never seen."""
+    found = decide(rule(measure=SEED, condition=NEEDED, **NOTHING), run_of({}, facts))
+    assert (found.verdict, found.reason, breaching(found)) == (verdict, reason, sites)
+    for _, outcome, value in found.breaches:
+        assert (outcome.by, outcome.step, value) == ("missing", None, None)
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ("not_measured", ("not_measured", "no fact named seed was seen in this run")),
+        ("not_applicable", ("not_applicable", "no fact named seed was seen in this run")),
+        ("info", ("pass", "1 of 1 fact sites")),
+        ("warning", ("warn", "1 of 1 fact sites")),
+    ],
+)
+def test_what_is_missing_means_what_the_rule_says(missing: str, expected: tuple[str, str]):
+    """By default nothing that was not measured is a pass, and it is no failure either."""
+    keys = {"condition": {"missing": missing, "error": {"equals": 0}}, "examples": BOOLS}
+    run = run_of({}, {("fact", "fit"): {"epochs": 3}})
+    assert said(run, measure=SEED, **keys) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "series", "expected"),
+    [
+        ({"site": "log", "statistic": "value", "where": {"name": "val_loss"}}, {}, [("log", "val_loss")]),
+        ({"site": "gradient", "statistic": "norm"}, {}, [("gradient", "norm")]),
+        ({"expr": "update.norm / weight.norm"}, {}, [("update", "update.norm / weight.norm")]),
+        ({"site": "activation", "statistic": "dead_fraction"}, {}, [("activation", "a"), ("activation", "b")]),
+        ({"site": "activation", "statistic": "mean"}, {("activation", "a", "mean"): [1]}, [("activation", "b")]),
+        ({"site": "activation", "statistic": "mean"}, {("activation", "a", "mean"): [9]},
+         [("activation", "a"), ("activation", "b")]),
+        ({"site": "activation", "statistic": "mean", "across": "sum"}, {("activation", "a", "mean"): [1]}, []),
+        ({"expr": "activation.mean / activation.std"}, {("activation", "a", "mean"): [1]}, [("activation", "b")]),
+        ({"expr": "activation.std / activation.mean"}, {("activation", "a", "mean"): [1]}, [("activation", "b")]),
+        ({"site": ["loss", "activation"], "statistic": "nonfinite"}, {("loss", "batch", "nonfinite"): [0]},
+         [("activation", "a"), ("activation", "b")]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_statistic_that_is_missing_is_a_breach_at_each_site(asked: Any, series: Any, expected: list[tuple[str, str]]):
+    """At the sites seen that lack it; where none was seen, at one that is named after what is asked for."""
+    run = run_of({STD[0]: [1], STD[1]: [1], **series})
+    found = decide(rule(measure=asked, condition={"missing": "error", "error": {"above": 2}}), run)
+    assert [(site.kind, site.name) for site, _, _ in found.breaches] == expected
+    assert found.verdict == ("fail" if expected else "pass")
+
+
+def test_missing_is_no_matter_of_sites_that_a_rule_is_not_about():
+    """`where` and overrides come first, also with sites of another kind than the rule wants."""
+    run = run_of({STD[0]: [1]}, {("activation", "a"): DENSE, ("activation", "b"): LAST})
+    keys = {"condition": {"missing": "error", "error": {"above": 2}}}
+    assert breaching(decide(rule(**keys), run)) == ["b"]
+    assert decide(rule(**keys, measure=measure(where={"output": False})), run).verdict == "pass"
+    assert decide(rule(**keys, measure=measure(where={"layer": "LSTM"})), run).verdict == "not_applicable"
+    assert overridden(run, override("b", None), **keys).verdict == "pass"
+    calm = override("b", {"condition": {"missing": "not_measured", "error": {"above": 2}}})
+    assert overridden(run, calm, **keys).verdict == "pass"
+    strict = override("b", keys)
+    assert breaching(overridden(run, strict)) == ["b"]
+
+
+def test_missing_is_told_apart_from_too_short():
+    """One site has too few probes, the other has none at all, and only that is a breach."""
+    run = run_of({STD[0]: [9, 9]}, {("activation", "b"): LAST})
+    keys = {"condition": {"for": 3, "missing": "warning", "error": {"above": 2}}}
+    assert breaching(decide(rule(**keys), run)) == ["b"]
+    guard = {"while": {"measure": {"site": "loss", "statistic": "data"}, "holds": {"above": 0}}}
+    alone = run_of({STD[0]: [9] * 5})
+    assert said(alone, **keys, **guard) == ("not_measured", "no loss was seen in this run")
+
+
+def test_nan_can_be_a_breach_of_a_rule_that_is_about_something_else():
+    """Even where every value is one, and where the run is too short for the test itself."""
+    nan = [np.nan, np.nan]
+    keys = {"condition": {"nonfinite": "error", "error": {"above": 2}}}
+    assert where(two(nan, [1, 1]), **keys) == [("a", 0)]
+    assert said(two(nan, nan), **keys) == ("fail", "2 of 2 activation sites")
+    assert said(two([1, 1], [1, 1]), **keys)[0] == "pass"
+    short = {**keys, "active": {"probes": 5}}
+    found = decide(rule(**short), two([9, np.nan], [9, 9]))
+    assert (breaching(found), found.judged) == (["a"], 1)
+    assert said(two([9, 9], [9, 9]), **short) == ("not_measured", "needs 5 probes, the run has 2")
+
+
+def fitted(steps: Sequence[int], values: Sequence[float], epochs: Sequence[int] = (), **fit: Any) -> Run:
+    """Return a run with `std` at one layer, epochs that ended after `epochs` steps, and facts of the fit."""
+    recorder = Recorder(None)
+    site = Site("activation", "a")
+    recorder.site(site, {})
+    recorder.site(Site("fact", "fit"), fit)
+    layout = recorder.layout([Probe(site, "std")])
+    recorder.append(layout, np.array(steps, np.int64), np.array(values, np.float64).reshape(-1, 1))
+    for number, step in enumerate(epochs):
+        recorder.epoch(number, step, {"val_loss": 9.0 if number == 1 else 1.0})
+    run = recorder.snapshot()
+    recorder.close()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (fitted(range(20), [1] * 20, [10, 20], initial_step=0, steps_per_epoch=99), Clock(0, 20, 10)),
+        (fitted([0, 5], [1] * 2, [], initial_step=0, steps_per_epoch=99), Clock(0, 6, 99)),
+        (fitted([50, 55], [1] * 2, [60, 70, 75], initial_step=50), Clock(50, 75, 10)),
+        (fitted([3, 5], [1] * 2, [10, 20]), Clock(3, 20, 10)),
+        (fitted([3, 5], [1] * 2, [10], steps_per_epoch=7), Clock(3, 10, 7)),
+        (fitted([3, 5], [1] * 2, [10]), Clock(3, 10, None)),
+        (fitted([], [], []), Clock(0, 0, None)),
+        (fitted([], [], [8], initial_step=0), Clock(0, 8, 8)),
+    ],
+)
+def test_clock_of_a_run(run: Run, expected: Clock):
+    """Epochs as they were, else as they were planned; a fit begins where it says it did, else at its first probe."""
+    assert clock_of(run) == expected
+
+
+def test_epochs_that_are_not_known_leave_a_rule_not_measured():
+    """Whatever of it is in epochs."""
+    run = fitted(range(20), [9.0] * 20)
+    expected = ("not_measured", "how many steps an epoch has is not known")
+    window = {"look": "mean", "window": {"epochs": 1}, "above": 2}
+    assert said(run, condition={"for": {"epochs": 1}, "error": {"above": 2}}) == expected
+    assert said(run, condition={"error": {"not": window}}) == expected
+    assert said(run, active={"after_epoch": 1}) == expected
+    assert said(run, active={"until_epoch": 0.5}) == expected
+    assert said(run)[0] == "fail"
+    slow = override("a", {"condition": {"for": {"epochs": 1}, "error": {"above": 2}}})
+    assert overridden(run, slow).reason == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("active", "expected"),
+    [
+        ({"after_epoch": 1}, (60, 140)),
+        ({"until_epoch": 1}, (50, 59)),
+        ({"after_epoch": 0.5, "until_epoch": 2}, (55, 69)),
+        ({"after_epoch": 1, "after_step": 70}, (70, 140)),
+        ({"phase": "first"}, (50, 50)),
+        ({"phase": "warm_up"}, (50, 59)),
+        ({"phase": "steady"}, (60, 149)),
+        ({"phase": "end"}, (125, 149)),
+        ({"phase": "end", "until_step": 130}, (125, 129)),
+    ],
+    ids=str,
+)
+def test_part_of_a_run_that_counts(active: dict[str, Any], expected: tuple[int, int]):
+    """Phases and epochs are counted from the first step of the fit, which here is 50."""
+    ends = range(60, 151 if "phase" in active else 141, 10)
+    last = 150 if "phase" in active else 141
+    run = fitted(range(50, last), range(50, last), ends, initial_step=50)
+    part = rule(active=active).active
+    steps = active_part(part, measured(rule().measure, run), clock_of(run)).steps
+    assert (int(steps[0]), int(steps[-1])) == expected
+
+
+def test_logs_belong_to_the_epoch_that_they_end():
+    """The second epoch was bad, and only a rule that looks at it sees that."""
+    run = fitted(range(40), [1] * 40, [10, 20, 30, 40], initial_step=0)
+    logs = {"measure": {"site": "log", "statistic": "value"}}
+    assert where(run, **logs) == [("val_loss", 20)]
+    assert where(run, **logs, active={"after_epoch": 1, "until_epoch": 2}) == [("val_loss", 20)]
+    assert said(run, **logs, active={"until_epoch": 1})[0] == "pass"
+    assert said(run, **logs, active={"after_epoch": 2})[0] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"for": {"steps": 50}, "error": {"above": 2}}, "needs 2 probes over 50 steps, the run has 20 over 20"),
+        ({"for": {"epochs": 3}, "error": {"above": 2}}, "needs 2 probes over 30 steps, the run has 20 over 20"),
+        ({"error": {"look": "mean", "window": {"steps": 30}, "above": 2}},
+         "needs 1 probes over 30 steps, the run has 20 over 20"),
+        ({"error": {"look": "mean", "window": {"probes": 30}, "above": 2}}, "needs 30 probes, the run has 20"),
+        ({"for": 12, "error": {"look": "mean", "window": {"probes": 10}, "above": 2}},
+         "needs 21 probes, the run has 20"),
+        ({"error": {"look": "mean", "window": {"probes": 30}, "above": 2}, "warning": {"above": 99}},
+         "needs 30 probes, the run has 20"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_run_that_is_too_short_for_a_breach_has_not_passed(condition: dict[str, Any], expected: str):
+    """Durations and windows that are longer than the run; one rung of two is not all of a rule."""
+    run = fitted(range(20), [9.0] * 20, [10, 20], initial_step=0)
+    assert said(run, condition=condition) == ("not_measured", expected)
+
+
+def test_run_that_is_too_short_for_one_rung_can_breach_another():
+    """What was seen counts."""
+    run = fitted(range(20), [9.0] * 20)
+    long = {"look": "mean", "window": {"probes": 30}, "above": 2}
+    assert said(run, condition={"error": long, "warning": {"above": 2}})[0] == "warn"
+    noted = said(run, condition={"error": long, "info": {"above": 2}})
+    assert noted == ("not_measured", "needs 30 probes, the run has 20")
+
+
+def test_name_of_a_site_is_an_attribute():
+    """Rules choose by it and judge it: how layers are called is a matter of the house."""
+    run = run_of({STD[0]: [9, 9], STD[1]: [9, 9]}, {("activation", "a"): DENSE, ("activation", "b"): LAST})
+    assert [name for name, _ in where(run, measure=measure(where={"name": "b"}))] == ["b"]
+    assert [name for name, _ in where(run, measure=measure(where={"name": {"like": ["[a]", "c*"]}}))] == ["a"]
+    named = {"site": "activation", "attribute": "name"}
+    shown = [{"value": "b1", "verdict": "pass"}, {"value": "x", "verdict": "fail"}]
+    keys = {"condition": {"error": {"not": {"like": "b*"}}}, "examples": shown}
+    found = decide(rule(measure=named, **keys), run)
+    assert [(site.name, value) for site, _, value in found.breaches] == [("a", "a")]
+
+
+def test_plan_knows_sites_by_name():
+    """What a rule wants at one layer is not probed at the others."""
+    plan = Plan.of(Checklist((), (rule(measure=measure(where={"name": {"like": "enc*"}})),), {}))
+    assert plan.statistics("activation", described(Site("activation", "enc/a"), {})) == ("std",)
+    assert plan.statistics("activation", described(Site("activation", "dec/a"), {})) == ()
+
+
+def test_text_fits_by_its_form():
+    """`where: {loss: {like: "*crossentropy"}}` is met by every loss of that family."""
+    like = rule(measure=measure(where={"loss": {"like": "*crossentropy"}})).measure.where
+    assert fits(like, {"loss": "binary_crossentropy"}) is True
+    assert fits(like, {"loss": "mean_squared_error"}) is fits(like, {}) is False
+
+
+def test_examples_show_windows_epochs_and_what_is_missing():
+    """One probe a step, ten steps an epoch."""
+    mean = {"look": "mean", "window": {"epochs": 0.5}, "above": 5}
+    condition = {"for": {"epochs": 1}, "missing": "warning", "error": mean}
+    shown = rule(
+        condition=condition,
+        examples=[
+            {"values": "9x13", "verdict": "pass"},
+            {"values": "9x14", "verdict": "fail", "step": 4},
+            {"missing": True, "verdict": "warn"},
+        ],
+    )
+    for example in shown.examples:
+        decision = decide_example(shown, example)
+        ((_, outcome, _),) = decision.breaches
+        assert decision.verdict == example.verdict
+        assert example.step in (None, outcome.step)
+
+
+@pytest.mark.parametrize(
+    ("example", "expected"),
+    [
+        ({"missing": True, "value": 3}, "shows one of values, value and missing; received value and missing"),
+        ({"values": "1x3", "value": 3}, "shows one of values, value and missing; received values and value"),
+        ({}, "shows one of values, value and missing; received none"),
+        ({"missing": False}, "Input should be True"),
+        ({"missing": True}, "an example of what is missing needs condition.missing to be one of info, warning, error"),
+        ({"values": "1x99999 1x99999"}, "has more than 100,000 values"),
+    ],
+    ids=str,
+)
+def test_example_shows_one_thing(example: dict[str, Any], expected: str):
+    """Values, one value, or that nothing is there, where that means something."""
+    shown = [{"values": "1x9", "verdict": "pass"}, {"values": "9", "verdict": "fail"}, {"verdict": "fail", **example}]
+    with pytest.raises(ValidationError) as caught:
+        rule(examples=shown)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"format": 2}, "written for a newer tfhealth (rule format 2, this one reads up to 1)"),
+        ({"format": 0}, "rule format 0 does not exist; legal: 1"),
+        ({"format": "1"}, "rule format '1' does not exist; legal: 1"),
+        ({"format": True}, "rule format True does not exist; legal: 1"),
+        ({"active": {"phase": "begining"}}, "phase 'begining' is unknown; legal: first, warm_up, steady, end"),
+        ({"active": {"phase": "warm-up"}}, "did you mean 'warm_up'?"),
+        ({"active": {"after_epoch": -1}}, "greater than or equal to 0"),
+        ({"while": {"measure": {"site": "loss", "statistic": "data"},
+                    "holds": {"not": {"look": "mean", "above": 1}}}}, "a guard looks at each value of a statistic"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_rule_refuses_what_cannot_be_meant(keys: dict[str, Any], expected: str):
+    """A form that is not known, a phase that does not exist, a guard with a look."""
+    with pytest.raises(ValidationError) as caught:
+        rule(**keys)
+    assert expected in str(caught.value)
+    assert rule(format=1).format == rule().format == 1

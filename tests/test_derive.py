@@ -12,7 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from tests.helpers import panel
-from tfhealth.derive import ACROSS, AT_END, LOOKS, REFERENCES, across, compile_expression, look, relative
+from tfhealth.derive import ACROSS, AT_END, LOOKS, REFERENCES, across, compile_expression, look, relative, rolling
 
 A, B, C = "loss.data", "loss.total", "weight.norm"
 
@@ -212,16 +212,30 @@ def plain_across(how: str, column: list[float]) -> float:
         return math.fsum(column)
     if how == "root_square_sum":
         return math.sqrt(math.fsum(value * value for value in column))
+    if how in ("minimum", "maximum"):
+        return min(column) if how == "minimum" else max(column)
+    if how == "mean":
+        return statistics.fmean(column)
+    if how == "skew":
+        mean, spread = statistics.fmean(column), statistics.pstdev(column)
+        return statistics.fmean([((value - mean) / spread) ** 3 for value in column])
+    if how == "largest_over_smallest":
+        sizes = [abs(value) for value in column]
+        return max(sizes) / min(sizes)
     assert how == "decades"
     slope, _ = statistics.linear_regression(range(len(column)), [math.log10(max(value, 1e-30)) for value in column])
     return slope * (len(column) - 1)
+
+
+SIGNED = ("skew", "minimum", "maximum", "mean", "median", "sum", "largest_over_smallest")
 
 
 @pytest.mark.parametrize("how", ACROSS)
 @pytest.mark.parametrize("sites", [4, 5, 9])
 def test_across_equals_its_twin(how: str, sites: int):
     """Each reduction over sites, step by step, against Python's."""
-    values = np.exp(np.random.default_rng(sites).normal(0, 3, (sites, 7)))
+    random = np.random.default_rng(sites)
+    values = np.exp(random.normal(0, 3, (sites, 7))) * (random.choice([-1, 1]) if how in SIGNED else 1)
     reduced = across(panel(values), how)
     assert reduced is not None
     expected = [plain_across(how, column.tolist()) for column in values.T]
@@ -251,6 +265,33 @@ def test_site_keeps_its_name_where_there_is_one():
     reduced = across(panel([[3.0]]), "sum")
     assert reduced is not None
     assert [site.name for site in reduced.sites] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ([2.0, 2.0, 2.0], 0.0),
+        ([0.1, 0.1, 0.1], 0.0),
+        ([0.0, 0.0, 0.0], 0.0),
+        ([1e-200, 2e-200, 3e-200], 0.0),
+        ([1e200, 1e200, 4e200], math.sqrt(0.5)),
+        ([1e200, -2e200, 1e200], -math.sqrt(0.5)),
+        ([1.0, math.inf, 2.0], math.nan),
+    ],
+)
+def test_skew_of_layers_that_are_alike_or_far_apart(column: list[float], expected: float):
+    """Equal layers lean to no side, whatever rounding makes of them; sizes at the ends of the range are no trouble."""
+    reduced = across(panel([[value] for value in column]), "skew")
+    assert reduced is not None
+    np.testing.assert_allclose(reduced.values, [[expected]], atol=1e-12)
+
+
+@pytest.mark.parametrize("how", [how for how in ACROSS if how != "median"])
+def test_nan_at_one_site_is_nan_in_the_reduction(how: str):
+    """Nothing is said of layers of which one is not known; the median leaves it out."""
+    column = panel([[1.0], [2.0], [3.0], [math.nan]])
+    assert math.isnan(across(column, how).values[0, 0])
+    assert across(column, "median").values.tolist() == [[2.0]]
 
 
 def test_growth_of_a_signal_that_is_gone_is_a_number():
@@ -292,6 +333,11 @@ def test_relative_to_zero_is_not_finite_and_does_not_warn():
     """A loss that starts at zero cannot be compared with its start."""
     found = relative(panel([[0.0, 0.0, 1.0]]), "first")
     np.testing.assert_array_equal(found.values, [[np.nan, np.nan, np.inf]])
+
+
+def test_relative_without_any_step_is_empty():
+    """Parts of an expression that were never measured together leave nothing to divide."""
+    assert relative(panel([[], []]), "first").values.shape == (2, 0)
 
 
 def plain_look(how: str, row: list[float]) -> float:
@@ -361,3 +407,54 @@ def test_noise_without_a_trend_has_none():
 def test_looks_at_the_end_are_looks():
     """What counts as of the last step is named in the list of looks."""
     assert set(AT_END) <= set(LOOKS)
+
+
+def plain_rolling(
+    how: str, steps: list[int], row: list[float], judged: list[bool], probes: int | None, span: float | None
+) -> list[float]:
+    """Look at the window behind each value, by walking over the values one by one."""
+    own = [(step, value) for step, value, one in zip(steps, row, judged, strict=True) if one and math.isfinite(value)]
+    found = []
+    for now, one in zip(steps, judged, strict=True):
+        behind = [(step, value) for step, value in own if step <= now]
+        if probes is not None:
+            window, full = behind[-probes:], len(behind) >= probes
+        else:
+            window = [(step, value) for step, value in behind if step > now - span]
+            first = own[1][0] - own[0][0] if len(own) > 1 else 1
+            full = bool(behind) and now - own[0][0] + first >= span
+        found.append(plain_look(how, [value for _, value in window]) if one and full and window else math.nan)
+    return found
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(1, 9),
+        *[st.tuples(st.one_of(st.integers(-5, 5).map(float), st.just(math.nan), st.just(math.inf)), st.booleans())] * 2,
+    ),
+    max_size=25,
+)
+
+
+@pytest.mark.parametrize("how", [how for how in LOOKS if how != "each"])
+@given(rows=ROWS, size=st.integers(1, 12), counted=st.booleans())
+def test_rolling_look_equals_its_twin(how: str, rows: list[tuple[int, tuple, tuple]], size: int, counted: bool):
+    """In probes and in steps, at uneven steps, with NaN and with values that do not count: as the slow way finds."""
+    steps = np.cumsum([gap for gap, _, _ in rows], dtype=np.int64)
+    values = np.array([[row[site][0] for row in rows] for site in (1, 2)], np.float64).reshape(2, -1)
+    judged = np.array([[row[site][1] for row in rows] for site in (1, 2)], bool).reshape(2, -1)
+    probes, span = (size, None) if counted else (None, float(size))
+    found = rolling(values, judged, steps, how, probes, span)
+    for row, one, result in zip(values, judged, found, strict=True):
+        expected = plain_rolling(how, steps.tolist(), row.tolist(), one.tolist(), probes, span)
+        np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_rolling_look_at_more_than_fits_at_once(monkeypatch):
+    """Windows are looked at in blocks; where one ends makes no difference."""
+    row = np.random.default_rng(1).normal(size=(3, 200))
+    whole = np.ones(row.shape, bool)
+    expected = rolling(row, whole, np.arange(200), "median", 7, None)
+    monkeypatch.setattr("tfhealth.derive.looks._CELLS", 50)
+    np.testing.assert_array_equal(rolling(row, whole, np.arange(200), "median", 7, None), expected)
+    assert np.isnan(expected).sum() == 3 * 6

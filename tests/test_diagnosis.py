@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tfhealth import __version__
 from tfhealth.diagnosis import evaluate
 from tfhealth.result import Result
 from tfhealth.rules import Checklist, Item, Rule, load_checklist
+from tfhealth.rules.checklist import Brand, Origin, Override
 from tfhealth.run import Run
 from tfhealth.series import Series
 
@@ -128,13 +130,69 @@ def test_finding_says_everything_about_its_worst_site():
         advice="Look at {site}.",
     )
     run = trained(a=[1.0, 4.0, 4.0], b=[1.0, 1.0, 9.0], c=[1.0, 1.0, 1.0])
-    result = evaluate(checklist(mine), run, "the team")
-    (finding,) = result.findings
+    (finding,) = evaluate(checklist(mine), run).findings
     assert finding.message == "b (b, activation, error) at 2: 9.0, not 0.1 to 5; 1 in all."
     assert finding.advice == "Look at b."
-    assert (finding.limits, finding.limits_set_by) == ({"low": 0.1, "high": 5.0}, "the team")
+    assert finding.limits == {"low": 0.1, "high": 5.0}
     assert (finding.site, finding.kind, finding.step, finding.value) == ("b", "activation", 2, 9.0)
-    assert [(one.name, one.severity, one.step, one.value) for one in finding.sites] == [("b", "error", 2, 9.0)]
+    assert [(one.name, one.severity, one.step, one.value) for one in finding.sites] == [
+        ("b", "error", 2, 9.0),
+        ("a", "warning", 1, 4.0),
+    ]
+
+
+def owned(*rules: Rule, origin: Origin | None = None, overrides: tuple[Override, ...] = ()) -> Checklist:
+    """Return a checklist that says of its first rule where it comes from, and what differs at some layers."""
+    origins = {rules[0].id: origin} if origin else {}
+    return replace(checklist(*rules), origins=origins, overrides=overrides)
+
+
+ORIGINAL = rule(condition={"warning": {"above": 2}, "error": {"above": 3}})
+CHANGED = rule(condition={"error": {"above": 5}})
+MOVED = rule(condition={"critical": {"above": 2}})
+
+
+@pytest.mark.parametrize(
+    ("now", "origin", "expected"),
+    [
+        (ORIGINAL, None, ({"high": 3.0}, "built-in", None, "built-in")),
+        (ORIGINAL, Origin("acme-rules", "acme-rules"), ({"high": 3.0}, "acme-rules", None, "acme-rules")),
+        (CHANGED, Origin("built-in", "acme", ORIGINAL), ({"high": 5.0}, "acme", {"high": 3.0}, "built-in")),
+        (MOVED, Origin("built-in", "acme", ORIGINAL), ({"high": 2.0}, "acme", {"high": 2.0}, "built-in")),
+    ],
+    ids=["built-in", "of a pack", "changed", "moved to another rung"],
+)
+def test_finding_says_who_set_its_limits_and_what_they_were(
+    now: Rule, origin: Origin | None, expected: tuple[Any, ...]
+):
+    """Limits, who set them, those of the pack where a profile changed the rule, and the pack."""
+    (finding,) = evaluate(owned(now, origin=origin), trained(a=SICK)).findings
+    assert (finding.limits, finding.limits_set_by, finding.limits_before, finding.pack) == expected
+
+
+def test_finding_at_an_overridden_layer_names_the_override():
+    """Its limits and its message are those of the layer; the pack's own stand beside them."""
+    stricter = rule(condition={"critical": {"above": 1.5}}, message="{site} is above {high:g}.")
+    overrides = (Override("head/**", "ACT901", None, "acme"), Override("head/b", "ACT901", stricter, "acme-strict"))
+    spreads = {"body": 1.0, "head/a": 9.0, "head/b": 2.0}
+    run = run_of({("activation", name, "std"): [value] * 5 for name, value in spreads.items()})
+    (finding,) = evaluate(owned(ORIGINAL, overrides=overrides), run).findings
+    assert (finding.site, finding.message, finding.severity) == ("head/b", "head/b is above 1.5.", "critical")
+    assert (finding.limits, finding.limits_set_by) == ({"high": 1.5}, "acme-strict")
+    assert finding.limits_before == {"high": 2.0}
+    assert [one.name for one in finding.sites] == ["head/b"]
+
+
+def test_result_names_the_profile_and_the_packs():
+    """The built-in pack is not listed; without a profile there is none."""
+    brands = (Brand("acme-rules", "1.2.0", "Acme"), Brand("house"))
+    result = evaluate(replace(checklist(rule()), packs=brands, profile="acme"), trained(a=SICK))
+    assert (result.profile, [(one.name, one.version) for one in result.packs]) == (
+        "acme",
+        [("acme-rules", "1.2.0"), ("house", "")],
+    )
+    plain = evaluate(checklist(rule()), trained(a=SICK))
+    assert (plain.profile, plain.packs) == (None, [])
 
 
 def test_value_that_json_cannot_hold_is_null():

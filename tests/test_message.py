@@ -70,6 +70,7 @@ def test_unknown_name_is_refused_with_the_nearest(template: str, expected: str):
         ("{value:9999999}", "format '9999999' is too wide"),
         ("{value:.9999f}", "format '.9999f' is too wide"),
         ("{layer:>100}", "format '>100' is too wide"),
+        ("{step:c}", "format 'c' makes letters of numbers"),
     ],
 )
 def test_format_that_cannot_be_meant_is_refused(template: str, expected: str):

@@ -9,27 +9,35 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.helpers import RULE, write_rules
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import UsageError
 from tfhealth.recorder import Recorder
 from tfhealth.report import write_report
 from tfhealth.report.chart import Line, Lines, thin
+from tfhealth.report.document import FindingPart, Report
 from tfhealth.report.drawing import draw
 from tfhealth.report.findings import arrange
 from tfhealth.report.formats import FORMATS, page
+from tfhealth.report.limits import Form
 from tfhealth.report.pdf import fetcher, to_pdf
+from tfhealth.report.silence import snippet
 from tfhealth.report.view import view
 from tfhealth.result import Result
 from tfhealth.rules import Checklist, load_checklist
+from tfhealth.rules.checklist import Brand, Origin, Suppression
 from tfhealth.run import Run
 from tfhealth.series import Probe, Site
 
+TODAY = date(2026, 7, 14)
 GOLD = Path(__file__).parent / "gold" / "report.txt"
 LAYERS = ["dense", "dense_1", "dense_2", "dense_3"]
 
@@ -183,7 +191,7 @@ examples: [{values: "1x9", verdict: pass}, {values: "9x9", verdict: warn}]
 
 @pytest.fixture(scope="module")
 def checklist(tmp_path_factory: pytest.TempPathFactory) -> Checklist:
-    return rules_in(tmp_path_factory.mktemp("rules"), RULES)
+    return rules_in(tmp_path_factory.mktemp("packs") / "house-rules", RULES)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +212,7 @@ def result(checklist: Checklist, sick: Run) -> Result:
 
 @pytest.fixture(scope="module")
 def html(result: Result, sick: Run, checklist: Checklist) -> str:
-    return page(view(result, sick, checklist))
+    return page(view(result, sick, checklist, TODAY))
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +221,7 @@ def pdf(html: str) -> bytes:
 
 
 def rules_in(folder: Path, rules: dict[str, str]) -> Checklist:
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "checklist.yaml").write_text(ROWS)
     for name, text in rules.items():
         (folder / f"{name}.yaml").write_text(f"id: {name}{text}")
@@ -285,9 +294,260 @@ def test_findings_that_explain_each_other_are_all_shown(result: Result) -> None:
 def test_a_finding_tells_value_limit_owner_place_and_step(result: Result, sick: Run, checklist: Checklist) -> None:
     """Everything that a person needs to believe a finding, in final words."""
     facts = {pair.name: pair.value for pair in view(result, sick, checklist).findings[0].consequences[0].facts}
-    assert facts["Breach"] == "outside 0.1 to 10 for 3 probes in a row (built-in limit)"
+    assert facts["Breach"] == "outside 0.1 to 10 for 3 probes in a row (limit set by house-rules)"
     assert facts["Where"] == "activation dense, and 2 more sites"
     assert {"Value", "Breach", "Where", "Since", "Severity"} == set(facts)
+
+
+PROFILE = """
+name: acme
+set: {ACT901: {condition: {warning: {outside: [0.4, 3]}, error: {outside: [0.05, 20]}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "profile", "expected"),
+    [
+        ("LOSS901", {}, "NaN or Inf (limit set by house-rules)"),
+        (
+            "ACT901",
+            {"set": {"ACT901": {"condition": {"error": {"outside": [0.05, 20]}}}}},
+            "outside 0.05 to 20 for 3 probes in a row (limit set by acme; house-rules: "
+            "outside 0.1 to 10 for 3 probes in a row)",
+        ),
+        (
+            "ACT902",
+            {"set": {"ACT902": {"condition": {"error": {"below": 0.6}}}}},
+            "largest value below 0.6 (limit set by acme; house-rules: largest value above 0.4)",
+        ),
+        (
+            "ACT902",
+            {"set": {"ACT902": {"severity": "critical"}}},
+            "largest value above 0.4 (limit set by acme; house-rules: largest value above 0.4 at error)",
+        ),
+        (
+            "ACT902",
+            {"set": {"ACT902": {"quantify": "all"}}},
+            "largest value above 0.4 (limit set by acme; house-rules: the same)",
+        ),
+        (
+            "ACT902",
+            {"overrides": [{"match": "dense*", "set": {"ACT902": {"condition": {"error": {"above": 0.3}}}}}]},
+            "largest value above 0.3 (limit set by acme; house-rules: largest value above 0.4)",
+        ),
+        (
+            "ACT902",
+            {"overrides": [{"match": "conv", "set": {"ACT902": {"condition": {"error": {"above": 0.3}}}}}]},
+            "largest value above 0.4 (limit set by house-rules)",
+        ),
+    ],
+)
+def test_a_limit_names_who_set_it_and_what_it_was(
+    sick: Run, tmp_path: Path, rule: str, profile: dict, expected: str
+) -> None:
+    """The pack's own limit stands beside the one in force, in the same words, also where only some layers differ."""
+    checklist = load_checklist(write(tmp_path / "house-rules"), {"name": "acme", **profile})
+    assert facts_of(view(evaluate(checklist, sick), sick, checklist), rule)["Breach"] == expected
+
+
+def test_built_in_limits_are_called_so(sick: Run) -> None:
+    """Without a profile there is no second limit; with one, the first is that of the built-in rule."""
+    for profile, expected in (
+        ({}, "above 0.5 (built-in limit)"),
+        (
+            {"name": "acme", "set": {"GRAD005": {"condition": {"critical": {"above": 0.9}}}}},
+            "above 0.9 (limit set by acme; built-in: above 0.5)",
+        ),
+    ):
+        checklist = load_checklist(profile=profile)
+        assert facts_of(view(evaluate(checklist, sick), sick, checklist), "GRAD005")["Breach"] == expected
+
+
+def write(folder: Path) -> Path:
+    """Write the rules of this file into a folder; return it."""
+    rules_in(folder, RULES)
+    return folder
+
+
+def facts_of(report: Report, rule: str) -> dict[str, str]:
+    """Return the facts of the finding of a rule."""
+    found = next(one for one in parts_of(report) if one.rule == rule)
+    return {pair.name: pair.value for pair in found.facts}
+
+
+def parts_of(report: Report) -> list[FindingPart]:
+    """Return every finding of a report, consequences too."""
+    return [part for one in report.findings for part in (one, *one.consequences)]
+
+
+@pytest.mark.parametrize("rule", ["LOSS901", "ACT901", "ACT902"])
+def test_the_snippet_silences_exactly_its_finding(sick: Run, tmp_path: Path, rule: str) -> None:
+    """Saved as it stands it is a profile; by it the finding is accepted and no other is."""
+    folder = write(tmp_path / "house-rules")
+    checklist = load_checklist(folder)
+    before = evaluate(checklist, sick)
+    part = next(one for one in parts_of(view(before, sick, checklist)) if one.rule == rule)
+    (tmp_path / "my-profile.yaml").write_text(part.snippet, "utf-8")
+    after = evaluate(load_checklist(folder, tmp_path / "my-profile.yaml"), sick)
+    assert [one.rule for one in before.findings if one.rule != rule] == [one.rule for one in after.findings]
+    assert [one.finding.rule for one in after.suppressed] == [rule] * len(after.suppressed) != []
+    assert {site for one in after.suppressed for site in one.finding.sites} == {
+        site for one in before.findings if one.rule == rule for site in one.sites
+    }
+    assert after.warnings == []
+    assert part.command == f"tfhealth evaluate {sick.path} --rules house-rules --profile my-profile.yaml"
+
+
+@pytest.mark.parametrize(
+    ("profile", "limit"),
+    [
+        ({}, "above: 0.4"),
+        (
+            {"overrides": [{"match": "dense*", "set": {"ACT902": {"condition": {"error": {"above": 0.3}}}}}]},
+            "above: 0.3",
+        ),
+    ],
+    ids=["everywhere", "at some layers"],
+)
+def test_the_snippet_shows_how_to_move_the_limit(sick: Run, tmp_path: Path, profile: dict, limit: str) -> None:
+    """Without its comment signs, and with a number of one's own, the second half silences the finding as well."""
+    folder = write(tmp_path / "house-rules")
+    checklist = load_checklist(folder, profile)
+    part = next(one for one in parts_of(view(evaluate(checklist, sick), sick, checklist)) if one.rule == "ACT902")
+    comment = part.snippet.partition("# or instead, with a limit of your own:\n")[2]
+    assert limit in comment
+    moved = "\n".join(line.removeprefix("# ") for line in comment.replace(limit, "above: 0.99").splitlines())
+    (tmp_path / "my-profile.yaml").write_text(moved, "utf-8")
+    found = [one.rule for one in evaluate(load_checklist(folder, tmp_path / "my-profile.yaml"), sick).findings]
+    assert "ACT902" not in found
+    assert "LOSS901" in found
+
+
+def test_a_snippet_extends_the_profile_in_force(sick: Run, tmp_path: Path) -> None:
+    """What acme says stays in force under the new profile."""
+    folder = write(tmp_path / "house-rules")
+    (tmp_path / "acme.yaml").write_text(PROFILE)
+    checklist = load_checklist(folder, tmp_path / "acme.yaml")
+    part = next(one for one in parts_of(view(evaluate(checklist, sick), sick, checklist)) if one.rule == "ACT902")
+    assert part.snippet.startswith("extends: [./acme.yaml]\nsuppress:\n")
+    assert part.command == f"tfhealth evaluate {sick.path} --profile my-profile.yaml"
+    (tmp_path / "my-profile.yaml").write_text(part.snippet, "utf-8")
+    found = evaluate(load_checklist(folder, tmp_path / "my-profile.yaml"), sick)
+    assert {one.rule: one.limits_set_by for one in found.findings} == {"ACT901": "acme", "LOSS901": "house-rules"}
+    assert {one.finding.rule for one in found.suppressed} == {"ACT902"}
+
+
+NAMES = [
+    "a*b",
+    "a[1]",
+    "x?",
+    "*",
+    "**",
+    "a b: {c}",
+    "层/核",
+    "'\"\\",
+    "\u202eabc",
+    "😀",
+    "#1",
+    "yes",
+    "a/b#2",
+    "tab\there",
+]
+
+
+def test_a_snippet_fits_any_name(checklist: Checklist, tmp_path: Path) -> None:
+    """Globs, YAML's own signs, text that cannot be seen: what is at this site is accepted, the rest is not."""
+    run = record(None, [*NAMES, "last"])
+    found = next(one for one in evaluate(checklist, run).findings if one.rule == "ACT901")
+    assert {one.name for one in found.sites} == set(NAMES)
+    folder = write(tmp_path / "house-rules")
+    for name in NAMES:
+        alone = found.model_copy(update={"sites": [one for one in found.sites if one.name == name]})
+        text = snippet(alone, Form(None), None, date.today())
+        (tmp_path / "my-profile.yaml").write_text(text, "utf-8")
+        after = evaluate(load_checklist(folder, tmp_path / "my-profile.yaml"), run)
+        silent = {site.name for one in after.suppressed for site in one.finding.sites}
+        assert silent == ({name} if "match" in text else set(NAMES)), name
+
+
+def test_a_name_that_no_glob_can_say_is_not_named(result: Result) -> None:
+    """The finding is then accepted wherever it is."""
+    for name in ("/a", "a" * 81):
+        site = result.findings[0].sites[0].model_copy(update={"name": name})
+        text = snippet(result.findings[0].model_copy(update={"sites": [site]}), Form(None), None, TODAY)
+        assert "match" not in text
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [(date(2026, 7, 14), "2027-01-31"), (date(2026, 8, 31), "2027-03-31"), (date(2027, 8, 1), "2028-01-31")],
+)
+def test_a_snippet_expires_at_the_end_of_a_month(result: Result, today: date, expected: str) -> None:
+    """About half a year ahead, so that two reports of one month are the same."""
+    assert f"expires: {expected}}}" in snippet(result.findings[0], Form(None), None, today)
+
+
+def test_many_sites_are_accepted_as_one(checklist: Checklist, tmp_path: Path) -> None:
+    """More than three sites make one entry for the rule."""
+    run = record(None, [f"dense_{i}" for i in range(9)], STEPS[::8])
+    found = next(one for one in evaluate(checklist, run).findings if len(one.sites) > 3)
+    text = snippet(found, Form(None), None, TODAY)
+    expected = (
+        f"suppress:\n  - {{rule: {found.rule}, reason: say why this is right for your model, expires: 2027-01-31}}"
+    )
+    assert text == expected
+
+
+def test_accepted_findings_stand_apart_with_their_reasons(sick: Run, tmp_path: Path) -> None:
+    """Folded, with who accepted them, why and until when; the row of the checklist leads there."""
+    profile = {
+        "name": "acme",
+        "suppress": [{"rule": "ACT902", "match": "dense_1", "reason": "sparse by design", "expires": "2999-01-31"}],
+    }
+    checklist = load_checklist(write(tmp_path / "house-rules"), profile)
+    report = view(evaluate(checklist, sick), sick, checklist)
+    (one,) = report.accepted
+    facts = {pair.name: pair.value for pair in one.facts}
+    assert (one.rule, one.badge.word) == ("ACT902", "suppressed")
+    assert facts["Accepted"] == "suppressed by acme"
+    assert facts["Because"] == "sparse by design"
+    assert facts["Until"] == "2999-01-31"
+    assert facts["Where"] == "activation dense_1"
+    text = page(report)
+    section = text.partition('<section id="accepted"')[2].partition("</section>")[0]
+    assert "1 finding that somebody accepted. It does not count for the verdict." in section
+    assert section.count('<details id="accepted-1">') == text.count('<a href="#accepted-1">accepted</a>') == 1
+    assert "<details open" not in section
+
+
+def test_without_accepted_findings_nothing_speaks_of_them(html: str) -> None:
+    """No empty section, no link to it."""
+    assert "accepted" not in html.partition("</style>")[2]
+
+
+def test_warnings_of_the_profile_stand_at_the_top(sick: Run, tmp_path: Path) -> None:
+    """Expired and unused suppressions cannot be overlooked; a great many of them are cut."""
+    old = [{"rule": "ACT901", "reason": f"reason {n}", "expires": "2020-01-31"} for n in range(25)]
+    checklist = load_checklist(write(tmp_path / "house-rules"), {"name": "acme", "suppress": old})
+    report = view(evaluate(checklist, sick), sick, checklist)
+    assert "expired on 2020-01-31" in report.notices[0]
+    assert report.notices[20:] == ("And 5 more warnings in result.json.",)
+
+
+def test_the_report_names_profile_and_packs(sick: Run, tmp_path: Path) -> None:
+    """With their versions; where there is neither, nothing is said of them."""
+    folder = tmp_path / "pack"
+    write_rules(folder / "rules", {"ACT901-spread.yaml": RULE})
+    (folder / "pack.yaml").write_text('name: acme-rules\nversion: "1.2.0"\ntitle: Acme Training Standards\n')
+    for rules, profile, expected in (
+        (folder, {"name": "acme"}, {"Profile": "acme", "Rule packs": "acme-rules 1.2.0"}),
+        (None, {"name": "acme"}, {"Profile": "acme"}),
+        ("built-in", None, {}),
+    ):
+        checklist = load_checklist(rules, profile)
+        report = view(evaluate(checklist, sick), sick, checklist)
+        named = {pair.name: pair.value for pair in report.identity if pair.name in ("Profile", "Rule packs")}
+        assert named == expected
 
 
 def test_the_page_loads_and_runs_nothing(html: str) -> None:
@@ -333,12 +593,17 @@ def test_names_and_texts_are_escaped_everywhere(tmp_path: Path) -> None:
         for name, text in RULES.items()
     }
     checklist = rules_in(tmp_path, rules)
+    origins = dict.fromkeys(rules, Origin(HOSTILE[0], HOSTILE[0]))
+    accepted = Suppression("ACT902", HOSTILE[0], set_by=HOSTILE[3])
+    checklist = replace(
+        checklist, origins=origins, packs=(Brand(HOSTILE[3], HOSTILE[1], HOSTILE[0]),), profile=HOSTILE[0]
+    )
     run = record(None, HOSTILE)
     run = Run(None, {**run.meta, "name": HOSTILE[3]}, run.sites, run.tables, run.logs, run.notes)
-    result = evaluate(checklist, run, HOSTILE[0])
+    result = evaluate(replace(checklist, suppressions=(accepted,)), run)
     text = page(view(result, run, checklist))
     seen = Seen(text)
-    assert len(result.findings) == 3
+    assert (len(result.findings), len(result.suppressed)) == (2, 1)
     assert not {tag for tag, _ in seen.tags} & {"script"}
     assert not [name for _, attrs in seen.tags for name in attrs if name.startswith("on")]
     assert all(source.startswith("data:") for source in seen.all("src"))
@@ -396,8 +661,8 @@ def _png(path: Path) -> None:
 
 
 def test_the_same_run_gives_the_same_bytes(result: Result, sick: Run, checklist: Checklist, html: str) -> None:
-    """Nothing in the page depends on the clock, on chance or on the hash seed."""
-    assert html == page(view(result, sick, checklist))
+    """Nothing in the page depends on chance or on the hash seed, and on the clock only the day that it proposes."""
+    assert html == page(view(result, sick, checklist, TODAY))
     chart = Lines((Line("a", np.arange(9), np.arange(9.0)),), "x")
     code = (
         "import numpy as np; from tfhealth.report.chart import *; from tfhealth.report.drawing import draw;"
@@ -504,7 +769,8 @@ def test_files_are_written_whole_under_their_names(
     """Three files, nothing else, and the JSON is the result itself."""
     written = write_report(result, sick, checklist, tmp_path / "new" / "folder")
     assert written.problems == {}
-    assert {name: tmp_path / "new" / "folder" / one.file for name, one in FORMATS.items()} == written.paths
+    three = {name: FORMATS[name].file for name in ("json", "html", "pdf")}
+    assert {name: tmp_path / "new" / "folder" / file for name, file in three.items()} == written.paths
     assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {
         "result.json",
         "report.html",
@@ -546,7 +812,7 @@ def test_an_unknown_format_names_the_legal_ones(
     result: Result, sick: Run, checklist: Checklist, tmp_path: Path
 ) -> None:
     """Nothing is written before the error."""
-    expected = "format 'pfd' is unknown; legal: json, html, pdf; did you mean 'pdf'?"
+    expected = f"format 'pfd' is unknown; legal: {', '.join(FORMATS)}; did you mean 'pdf'?"
     with pytest.raises(UsageError) as caught:
         write_report(result, sick, checklist, tmp_path, ("html", "pfd"))
     assert expected == str(caught.value)

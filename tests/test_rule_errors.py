@@ -15,10 +15,10 @@ from tfhealth.rules import Checklist, load_checklist
 from tfhealth.rules.source import Source, read
 
 KEYS = (
-    "id, title, checklist, measure, condition, when, while, active, quantify, message, why, advice, references, "
-    "explained_by, examples"
+    "format, id, title, checklist, measure, condition, when, while, active, quantify, message, why, advice, "
+    "references, explained_by, examples, deprecated"
 )
-TESTS = "look, above, below, outside, inside, equals, one_of, nonfinite, all, any, not"
+TESTS = "look, window, above, below, outside, inside, equals, one_of, like, nonfinite, all, any, not"
 STATISTICS = "mean, std, nonfinite, saturated_fraction, dead_fraction"
 KINDS = "input, label, prediction, activation, gradient, weight, update, loss, log, fact"
 
@@ -64,54 +64,56 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
         ]),
         ("why: Signals fade.\n", "", ["1:1 why: key 'why' is required"]),
         ("why: Signals fade.", "why: [1]", ["9:1 why: Input should be a valid string"]),
-        ("why: S", "1: one\nwhy: S", [f"1:1 1: unknown key '1'; legal: {KEYS}"]),
+        ("why: S", "1: one\nwhy: S", [f"9:1 1: unknown key '1'; legal: {KEYS}"]),
         ("{outside:", "{outsid:", [
             f"7:13 condition.warning.outsid: unknown key 'outsid'; legal: {TESTS}; did you mean 'outside'?",
         ]),
-        ("[0.5, 2]", "[2, 0.5]", ["7:3 condition.warning: [2, 0.5] is empty: low must be less than high"]),
+        ("[0.5, 2]", "[2, 0.5]", ["7:13 condition.warning.outside: [2, 0.5] is empty: low must be less than high"]),
         ("[0.5, 2]", "[0.5]", ["7:13 condition.warning.outside.1: value 2 is required"]),
         ("[0.5, 2]", "[0.5, much]", [
             "7:28 condition.warning.outside.1: Input should be a valid number, unable to parse string as a number",
         ]),
         ("[0.5, 2]", "[0.5, .inf]", ["7:28 condition.warning.outside.1: Input should be a finite number"]),
         ("{outside: [0.5, 2]}", "{above: 1, below: 2}", [
-            "7:3 condition.warning: needs exactly one of above, below, outside, inside, equals, one_of, nonfinite, "
-            "all, any, not; received above, below",
+            "7:3 condition.warning: needs exactly one of above, below, outside, inside, equals, one_of, like, "
+            "nonfinite, all, any, not; received above, below",
         ]),
         ("{outside: [0.5, 2]}", "{look: lats, above: 1}", [
-            "7:3 condition.warning: look 'lats' is unknown; legal: each, first, last, mean, median, minimum, maximum, "
-            "change, trend; did you mean 'last'?",
+            "7:13 condition.warning.look: look 'lats' is unknown; legal: each, first, last, mean, median, minimum, "
+            "maximum, change, trend; did you mean 'last'?",
         ]),
         ("for: 3", "for: {shar: 3}", [
-            "6:3 condition.for.share: key 'share' is required",
-            "6:9 condition.for.shar: unknown key 'shar'; legal: share; did you mean 'share'?",
+            "6:9 condition.for.shar: unknown key 'shar'; legal: probes, steps, epochs, share; did you mean 'share'?",
         ]),
         ("for: 3", "for: often", [
             "6:3 condition.for: Input should be a valid integer, unable to parse string as an integer or a valid "
             "dictionary or instance of Lasting",
         ]),
         ("std}", "sdt}", [
-            f"4:1 measure: statistic 'sdt' does not exist at activation sites; legal: {STATISTICS}; "
+            f"4:29 measure.statistic: statistic 'sdt' does not exist at activation sites; legal: {STATISTICS}; "
             "did you mean 'std'?",
         ]),
         ("site: activation", "site: activatoin", [
-            f"4:1 measure: kind of site 'activatoin' is unknown; legal: {KINDS}; did you mean 'activation'?",
+            f"4:11 measure.site: kind of site 'activatoin' is unknown; legal: {KINDS}; did you mean 'activation'?",
         ]),
         ("{site: activation, statistic: std}", "{expr: loss.regularisation / loss.data}", [
-            "4:1 measure: statistic 'regularisation' does not exist at loss sites; legal: nonfinite, total, data, "
-            "regularization, chance; did you mean 'regularization'?",
+            "4:11 measure.expr: statistic 'regularisation' does not exist at loss sites; legal: nonfinite, total, "
+            "data, regularization, chance; did you mean 'regularization'?",
         ]),
         ("{site: activation, statistic: std}", "{expr: loss.data.real}", [
-            "4:1 measure: 'loss.data.real' is not allowed; legal are kind.statistic, numbers, + - * / and parentheses",
+            "4:11 measure.expr: 'loss.data.real' is not allowed; legal are kind.statistic, numbers, + - * / and "
+            "parentheses",
         ]),
         ("{site: activation, statistic: std}", "{site: activation}", [
             "4:1 measure: needs either expr, or site with one of statistic and attribute",
         ]),
         ("std}", "std, across: medain}", [
-            "4:1 measure: across 'medain' is unknown; legal: first_over_last, decades, median, sum, root_square_sum; "
-            "did you mean 'median'?",
+            "4:45 measure.across: across 'medain' is unknown; legal: first_over_last, decades, largest_over_smallest, "
+            "skew, minimum, maximum, mean, median, sum, root_square_sum; did you mean 'median'?",
         ]),
-        ("std}", "std, relative_to: begin}", ["4:1 measure: relative_to 'begin' is unknown; legal: first, start"]),
+        ("std}", "std, relative_to: begin}", [
+            "4:45 measure.relative_to: relative_to 'begin' is unknown; legal: first, start",
+        ]),
         ("std}", "std, where: {Layer: {one_off: [Dense]}}}", [
             f"4:61 measure.where.Layer.one_off: unknown key 'one_off'; legal: {TESTS}; did you mean 'one_of'?",
         ]),
@@ -123,22 +125,34 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
         ("{value:.2g}", "{value", ["8:1 message: not a template: unexpected '{' in field name; write a literal "
                                    "brace twice"]),
         ("act.std-range", "act.std-rnage", [
-            "1:1 checklist: 'act.std-rnage' is no row of the checklist; did you mean 'act.std-range'?",
+            "3:1 checklist: 'act.std-rnage' is no row of the checklist; did you mean 'act.std-range'?",
         ]),
         ("examples:", "explained_by: [grad.nonfinit, ACT999]\nexamples:", [
-            "1:1 explained_by: 'grad.nonfinit' is no row of the checklist; did you mean 'grad.nonfinite'?",
+            "12:16 explained_by.0: 'grad.nonfinit' is no row of the checklist; did you mean 'grad.nonfinite'?",
         ]),
         ("verdict: warn", "verdict: worn", ["14:23 examples.1.verdict: Input should be 'pass', 'warn' or 'fail'"]),
         ("verdict: warn", "verdict: pass", [
-            "1:1: examples must show one healthy series (verdict: pass) and one sick one",
+            "12:1 examples: examples must show one healthy series (verdict: pass) and one sick one",
         ]),
         ('"0.1x9"', '"0.1 x9"', [
             "14:6 examples.1.values: 'x9' is not a value; write 0.5, 0.5x20, 2.3..0.1x50, nanx3 or inf",
         ]),
+        ("id: ACT901", "format: 2\nid: ACT901", [
+            "1:1 format: written for a newer tfhealth (rule format 2, this one reads up to 1)",
+        ]),
+        ("for: 3", "for: 3\n  clears: {look: last, below: 1}", [
+            "7:3 condition.clears: clears is a test of each value, it can have no look of its own",
+        ]),
         ("id: ACT901", "id: act901", ["1:1 id: String should match pattern '^[A-Z]{3,5}\\d{3}$'"]),
+        # What Python calls a field is no key of a file.
+        ("for: 3", "for_: 3", [
+            "6:3 condition.for_: unknown key 'for_'; legal: for, clears, missing, nonfinite, info, warning, "
+            "error, critical; did you mean 'for'?",
+        ]),
         ("for: 3", "for: 0", ["6:3 condition.for: Input should be greater than or equal to 1"]),
         ("for: 3", "quantfy: all", [
-            "6:3 condition.quantfy: unknown key 'quantfy'; legal: for, info, warning, error, critical",
+            "6:3 condition.quantfy: unknown key 'quantfy'; legal: for, clears, missing, nonfinite, info, warning, "
+            "error, critical",
         ]),
         ("why: S", "quantify: most\nwhy: S", [
             "9:1 quantify: Input should be 'any' or 'all' or a valid dictionary or instance of Quantify",
@@ -166,9 +180,11 @@ def test_fault_points_at_its_place(tmp_path: Path, old: str, new: str, expected:
         ('id: "ACT901\n', "2:1: not YAML: found unexpected end of stream"),
         ("id: ACT901\nid: ACT902\n", '2:1: not YAML: found duplicate key "id" with value "ACT902" (original value: '
                                      '"ACT901")'),
+        ("id: !!str ACT901\n", "1:5: tags are not allowed"),
+        ("id: ACT901\n<<: {title: x}\n", "2:1: merge keys (<<) are not allowed"),
         ("id: &a ACT901\ntitle: x\n", "1:5: anchors and aliases are not allowed"),
         ("id: ACT901\ntitle: *a\n", "2:8: anchors and aliases are not allowed"),
-        ("id: " + "[" * 30 + "]" * 30, "1:22: nested more than 20 deep"),
+        ("id: " + "[" * 30 + "]" * 30, "1:24: nested more than 20 deep"),
         ("- id: ACT901\n", "1:1: must be a mapping of keys, is a list"),
         ("ACT901\n", "1:1: must be a mapping of keys, is a single value"),
         ("", "1:1: must be a mapping of keys, is empty"),
@@ -207,7 +223,7 @@ def test_all_faults_of_all_files_come_at_once_in_order(tmp_path: Path):
     with pytest.raises(RuleError) as caught:
         load_checklist(write_rules(tmp_path / "mine", files))
     assert [(one.file, one.line, one.path) for one in caught.value.faults] == [
-        ("mine/ACT901-x.yaml", 4, "measure"),
+        ("mine/ACT901-x.yaml", 4, "measure.statistic"),
         ("mine/ACT902-y.yaml", 1, "why"),
         ("mine/ACT902-y.yaml", 6, "condition.for"),
         ("mine/ACT902-y.yaml", 9, "wy"),

@@ -127,6 +127,20 @@ def test_a_script_without_a_fit(tmp_path, capsys):
     assert run(tmp_path, "--fail-on", "error", path) == (3, [])
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_job_on_github_gets_annotations_and_a_summary(quiet, script, tmp_path, capsys, monkeypatch):
+    """Beside what is printed anyhow, also where the gate fails; with --quiet the summary alone."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    code, (result,) = run(tmp_path, *(["--quiet"] if quiet else []), "--fail-on", "error", script(scale=1000.0))
+    printed = capsys.readouterr()
+    assert code == 1
+    found = [line for line in printed.out.splitlines() if line.startswith("::")]
+    assert len(found) == (0 if quiet else len(result["findings"]))
+    assert printed.err.startswith("tfhealth: the gate failed\n  ") is not quiet
+    assert (tmp_path / "summary.md").read_text("utf-8").startswith("## ✗ tfhealth: fail – train\n")
+
+
 def test_a_script_that_brings_its_own_callback_keeps_it(script, tmp_path):
     """A HealthCallback that the script has itself is not doubled, and its verdict counts for the gate."""
     out = tmp_path / "own"
@@ -154,7 +168,7 @@ def test_keras_is_left_as_it_was(script, tmp_path):
         (["run", "--fail-on", "fatal", "x.py"], "invalid choice"),
         (["run", "--every", "often", "x.py"], "whole number"),
         (["run", "--every", "0", __file__], "every must be"),
-        (["run", "--rules", "nowhere", __file__], "not a folder of rules"),
+        (["run", "--rules", "nowhere", __file__], "neither a folder of rules nor an installed pack"),
     ],
 )
 def test_wrong_use_is_told_and_nothing_is_run(arguments, text):

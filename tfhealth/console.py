@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from tfhealth.report import Written
+from tfhealth.report.github import inert
+from tfhealth.report.words import VERDICTS, clean
 from tfhealth.result import Finding, Result
 
-__all__ = ["Terminal", "epoch_line", "summary"]
+__all__ = ["Terminal", "epoch_line", "one_line", "summary"]
 
 _STYLES = {"pass": "bold green", "warn": "bold yellow", "fail": "bold red", "not_measured": "bold"}
 _SHOWN = 5
@@ -30,11 +32,13 @@ def epoch_line(epoch: int, findings: Sequence[Finding]) -> str:
     """Return one line that names the leading finding so far; `epoch` counts from 0."""
     lead = findings[0]
     more = f" (+{len(findings) - 1} more)" if len(findings) > 1 else ""
-    return f"\ntfhealth: epoch {epoch + 1}: {lead.title}: {lead.message}{more}"
+    return inert(f"\ntfhealth: epoch {epoch + 1}: {one_line(lead.title)}: {one_line(lead.message)}{more}")
 
 
 def summary(result: Result, written: Written | None, color: bool | None = None) -> str:
-    """Return the verdict, the findings, and where the report lies.
+    """Return the verdict, the findings, warnings, and where the report lies.
+
+    Whatever names and messages hold, no line of it is a command to a terminal or to the CI that reads it.
 
     Args:
         result: the verdict.
@@ -42,24 +46,30 @@ def summary(result: Result, written: Written | None, color: bool | None = None) 
         color: whether to use terminal colors; None leaves it to the terminal.
     """
     console = Console(file=io.StringIO(), force_terminal=color or None, width=10_000, highlight=False)
-    counts = Counter(row.verdict for row in result.checklist)
-    listed = ", ".join(
-        f"{counts[verdict]} {verdict.replace('_', ' ')}"
-        for verdict in ("fail", "warn", "pass", "not_applicable", "not_measured", "guide")
-        if counts[verdict]
-    )
     console.print()
     console.print(Text(f"tfhealth: {result.verdict.upper().replace('_', ' ')}", _STYLES[result.verdict]))
-    console.print(Text(result.sentence))
+    console.print(Text(one_line(result.sentence)))
     for finding in result.findings[:_SHOWN]:
-        mark = "✗" if finding.verdict == "fail" else "!"
-        console.print(Text(f"  {mark} {finding.checklist} [{finding.rule}] {finding.message}"))
+        mark = VERDICTS[finding.verdict][0]
+        console.print(Text(f"  {mark} {finding.checklist} [{finding.rule}] {one_line(finding.message)}"))
     if len(result.findings) > _SHOWN:
         console.print(Text(f"  … {len(result.findings) - _SHOWN} more in the report"))
-    console.print(Text(f"  checklist: {listed}"))
+    for warning in result.warnings:
+        console.print(Text(f"  warning: {one_line(warning)}"))
+    console.print(Text(f"  checklist: {_counted(result)}"))
     for path in (written.paths if written else {}).values():
         console.print(Text(f"  {path}"))
     for problem in (written.problems if written else {}).values():
         console.print(Text(f"  {problem}"))
     assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue().rstrip("\n")
+    return inert(console.file.getvalue().rstrip("\n"))
+
+
+def _counted(result: Result) -> str:
+    counts: Counter[str] = Counter(row.verdict for row in result.checklist)
+    return ", ".join(f"{counts[verdict]} {word}" for verdict, (_, word) in VERDICTS.items() if counts[verdict])
+
+
+def one_line(text: str) -> str:
+    """Return foreign text in one line, without control characters and commands to a CI."""
+    return inert(" ".join(clean(text).split()))

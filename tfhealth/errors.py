@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Error", "Fault", "RuleError", "RunError", "UsageError", "nearest"]
+__all__ = ["Error", "Fault", "Level", "PartError", "RuleError", "RunError", "UsageError", "about", "nearest"]
+
+Level = Literal["error", "warning"]
 
 
 class Error(Exception):
@@ -23,17 +27,50 @@ class RunError(Error):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in one rule file: where it stands and what would be right."""
+    """One thing wrong in one rule, pack or profile file: where it stands and what would be right.
+
+    Attributes:
+        file: as it is shown.
+        line: from 1.
+        column: from 1.
+        path: the keys that lead there, joined by dots.
+        what: what is wrong, what is legal, the nearest legal name.
+        level: an error makes the file useless, a warning does not.
+    """
 
     file: str
     line: int
     column: int
     path: str
     what: str
+    level: Level = "error"
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}"
-        return f"{where} {self.path}: {self.what}" if self.path else f"{where}: {self.what}"
+        what = self.what if self.level == "error" else f"warning: {self.what}"
+        return f"{where} {self.path}: {what}" if self.path else f"{where}: {what}"
+
+
+class PartError(ValueError):
+    """A validator's complaint about a whole mapping that is about one part of it: faults point there.
+
+    Args:
+        what: what is wrong.
+        path: the keys that lead from the mapping to the part.
+    """
+
+    def __init__(self, what: str, *path: str | int) -> None:
+        super().__init__(what)
+        self.path = path
+
+
+@contextmanager
+def about(*path: str | int) -> Iterator[None]:
+    """Let a ValueError that is raised inside be about the part of a mapping to which `path` leads."""
+    try:
+        yield
+    except ValueError as error:
+        raise PartError(str(error), *path) from None
 
 
 class RuleError(Error):

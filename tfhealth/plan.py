@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from tfhealth.conditions import Bound, holds
 from tfhealth.rules.checklist import Checklist
 from tfhealth.rules.model import Constraint, Measure
-from tfhealth.series import Attribute
+from tfhealth.series import Attribute, Site
 from tfhealth.statistics import STATISTICS
 
-__all__ = ["Plan", "fits"]
+__all__ = ["Plan", "described", "fits"]
+
+
+def described(site: Site, attributes: Mapping[str, Attribute]) -> Mapping[str, Attribute]:
+    """Return the attributes of a site by which rules choose, the site's own name among them as `name`."""
+    return {**attributes, "name": site.name}
 
 
 def fits(where: Mapping[str, Constraint], attributes: Mapping[str, Attribute]) -> bool:
@@ -42,6 +47,7 @@ class Plan:
         return cls(tuple((kind, statistic, measure.where) for measure in measures for kind, statistic in measure.needs))
 
     def statistics(self, kind: str, attributes: Mapping[str, Attribute]) -> tuple[str, ...]:
-        """Return the names of the statistics to probe at a site, in the order of `STATISTICS`."""
+        """Return the names of the statistics to probe at a site: built-in ones in their order, then others by name."""
         asked = {name for k, name, where in self.requests if k == kind and fits(where, attributes)}
-        return tuple(one.name for one in STATISTICS if kind in one.kinds and one.name in asked)
+        built_in = [one.name for one in STATISTICS if kind in one.kinds and one.name in asked]
+        return (*built_in, *sorted(asked.difference(built_in)))

@@ -9,27 +9,43 @@ from pydantic import BaseModel
 
 from tfhealth import derive
 from tfhealth.cli.main import build_parser
-from tfhealth.conditions import Bound, Condition, Lasting
+from tfhealth.conditions import PHASES, Bound, Condition, Lasting, Window
 from tfhealth.result import SCHEMA_FILE, schema
 from tfhealth.rules.message import NAMES
 from tfhealth.rules.model import Active, Example, Measure, Quantify, Rule, While
 from tfhealth.series import KINDS
 from tfhealth.statistics import STATISTICS
+from tfhealth.trials import Expectation, Trial, TrialFile
 
-__all__ = ["cli_page", "conditions_page", "result_page", "rule_file_page", "statistics_page"]
+__all__ = ["cli_page", "conditions_page", "result_page", "rule_file_page", "statistics_page", "test_file_page"]
 
 
 _LINKS = {
     "Bound": "[test](conditions.md#test)",
     "Condition": "[condition](conditions.md#condition)",
-    "Lasting": "[share](conditions.md#for)",
+    "Lasting": "[length of time](conditions.md#for)",
+    "Window": "[window](conditions.md#window)",
     "Measure": "[measure](#measure)",
     "While": "[while](#while)",
     "Active": "[active](#active)",
     "Quantify": "[quantify](#quantify)",
     "Example": "[example](#examples)",
+    "Trial": "[test](#test)",
+    "Expectation": "[expectation](#expect)",
 }
 """Where the parts of a rule file are described."""
+
+_FOR = (
+    "`for` as a number counts probes in a row. As a mapping it has exactly one of these. In all but the first each "
+    "probe stands for the steps until the next one; a length in steps or epochs takes at least two probes, a share "
+    "three. An epoch has as many steps as the epochs of the run had, before the first one ended as many as were "
+    "planned; where neither is known, a rule in epochs is not measured. What Keras logs at the end of an epoch belongs "
+    "to that epoch."
+)
+_WINDOW = (
+    "Exactly one of these. A window counts back from each probe and holds the finite values there; before as much was "
+    "seen as it holds, nothing is breached."
+)
 
 
 def cli_page() -> str:
@@ -42,8 +58,8 @@ def cli_page() -> str:
         *_commands(parser),
         "## Exit codes",
         _table(("Code", "Meaning"), codes),
-        "`tfhealth run` returns the script's own exit code where that is not 0. Without `--fail-on` nothing is gated: "
-        "a sick training returns 0.",
+        "`tfhealth run` returns the script's own exit code where that is not 0. Without a gate, by `--fail-on` "
+        "or by a profile, a sick training returns 0.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -80,7 +96,7 @@ def _commands(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _usage(parser: argparse.ArgumentParser) -> str:
-    shown = {None: "{}", "+": "{} [{} ...]", argparse.REMAINDER: "[{} ...]"}
+    shown = {None: "{}", "?": "[{}]", "*": "[{} ...]", "+": "{} [{} ...]", argparse.REMAINDER: "[{} ...]"}
     positional = [one for one in parser._actions if not one.option_strings]
     names = [shown[one.nargs].replace("{}", str(one.metavar or one.dest)) for one in positional]
     return " ".join([parser.prog, "[OPTIONS]", *names])
@@ -125,11 +141,27 @@ def rule_file_page() -> str:
         *_named("relative_to", _references(), "Divisor"),
         *_model(While, "while"),
         *_model(Active, "active"),
+        *_named("phase", {name: doc for name, (_, doc) in PHASES.items()}, "Part of the run"),
         *_model(Quantify, "quantify"),
         *_model(Example, "examples"),
         "## Names in a message",
         "`message` and `advice` may name these, with a format such as `{value:.2g}`; a literal brace is written twice.",
         _table(("Name", "Meaning"), [(f"`{{{name}}}`", text) for name, text in NAMES.items()]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def test_file_page() -> str:
+    """Return the page of the keys of a test file."""
+    parts = [
+        "# Test file",
+        "The files `tests/*.yaml` of a folder of rules, or of a pack, describe runs and what the rules must say of "
+        "them; `tfhealth rules test` runs them. See [Write a rule](../guide/writing-a-rule.md#test-it) for an example.",
+        *_model(TrialFile, "Keys"),
+        *_model(Trial, "Test"),
+        "A site is written `kind name`, a series `kind name statistic`; the values are those of "
+        "[examples](rule-file.md#examples).",
+        *_model(Expectation, "expect"),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -140,9 +172,10 @@ def conditions_page() -> str:
         "# Conditions",
         "A condition states a test for one rung of severity or several. The most severe rung that is breached counts.",
         *_model(Condition, "condition"),
-        *_model(Lasting, "for", "`for` as a number counts probes in a row; as a mapping:"),
-        *_model(Bound, "Test", "Exactly one of these, and `look`:"),
+        *_model(Lasting, "for", _FOR),
+        *_model(Bound, "Test", "Exactly one of these, and `look` and `window`:"),
         "NaN and Inf breach `nonfinite` and, of the others, none.",
+        *_model(Window, "window", _WINDOW),
         *_named("look", {name: text for name, (_, text) in derive.LOOKS.items()}, "How to look at the series"),
     ]
     return "\n\n".join(parts) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 import warnings
@@ -13,17 +14,18 @@ from typing import Any, Literal
 
 import keras
 
-from tfhealth import report
+from tfhealth import baseline, report
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.session import HealthWarning, Session
+from tfhealth.capture.told import Facts, checked
 from tfhealth.console import epoch_line, summary
-from tfhealth.decide import decide
+from tfhealth.decide import can_reach, decide
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import UsageError
 from tfhealth.plan import Plan
 from tfhealth.recorder import run_directory
 from tfhealth.result import Result
-from tfhealth.rules import Checklist, load_checklist
+from tfhealth.rules import load_checklist
 from tfhealth.series import Attribute
 
 __all__ = ["DEFAULT_OUT", "HealthCallback"]
@@ -38,21 +40,26 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
     Args:
         every: N probes every N-th step; "auto" probes the first steps, then fewer, then what `overhead` allows.
         overhead: share of the wall time that probing may cost under "auto".
-        rules: a folder of rule files; the built-in rules where it is None.
+        rules: a folder of rule files, a pack's folder or the name of an installed pack, instead of the built-in rules.
         out: folder in which the run directory is made, `tfhealth_runs/` by default.
-        formats: any of "json", "html", "pdf", or one string with commas.
+        formats: any of "json", "html", "pdf", "junit", "md", or one string with commas.
         on_fail: "stop" ends training at the first critical finding; "report" only says so.
         verbose: 0 silent, 1 at most one line an epoch and a summary at the end.
         exact: take statistics in a second pass from the same state, so that training stays bit-identical with
             `jit_compile=True` too. Costs one more forward and backward pass on probed steps.
         name: name of the run; the script's or the model's by default.
+        profile: which packs are in force and what differs in their rules: a YAML file, a pyproject.toml, or what
+            would be in it as a mapping. Without `rules`, by default the nearest pyproject.toml at or above the
+            working directory that has a table `[tool.tfhealth]`.
+        facts: what only you know, for rules to judge: {site: {name: text, number, True, False or None}}. What was
+            recorded stands, except of `data` and `fit`.
 
     Raises:
         UsageError, RuleError: at once, for arguments and rules that cannot be meant.
 
     Example:
         >>> from tfhealth import HealthCallback
-        >>> callback = HealthCallback(every=10, formats="html")
+        >>> callback = HealthCallback(every=10, formats="html", facts={"data": {"validation_share": 0.2}})
     """
 
     async_safe = True
@@ -68,6 +75,8 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         verbose: int = 1,
         exact: bool = False,
         name: str | None = None,
+        profile: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        facts: Mapping[str, Mapping[str, Attribute]] | None = None,
     ) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
@@ -77,28 +86,21 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         Schedule(every, overhead)  # validates both
         self.formats = report.parse_formats(formats)
         self.every, self.overhead, self.on_fail, self.verbose, self.exact = every, overhead, on_fail, verbose, exact
-        self.rules, self.name = None if rules is None else Path(rules), name
-        self.out = Path(DEFAULT_OUT if out is None else out)
-        self.told: dict[str, Attribute] = {}
+        self.name, self.out = name, Path(DEFAULT_OUT if out is None else out)
+        self.facts: Facts = checked({} if facts is None else facts)
+        self.told: Facts = {}
         self.result: Result | None = None
         self.run_dir: Path | None = None
-        load_checklist(self.rules)
+        self.checklist = load_checklist(rules, profile)
+        if self.checklist.baseline is not None:
+            baseline.read(self.checklist.baseline)  # a fault in it must not wait for the end of the training
         self._watch: _Watch | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HealthCallback:
         """Return a callback with the same settings and no run: tuners copy callbacks for every trial."""
-        twin = type(self)(
-            self.every,
-            self.overhead,
-            self.rules,
-            self.out,
-            self.formats,
-            self.on_fail,
-            self.verbose,
-            self.exact,
-            self.name,
-        )
-        twin.told = dict(self.told)
+        twin = copy.copy(self)
+        keras.callbacks.Callback.__init__(twin)  # takes the model and its parameters away
+        twin.told, twin.result, twin.run_dir, twin._watch = dict(self.told), None, None, None
         return twin
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -146,8 +148,7 @@ class _Watch:
     """One run of a callback: holds the session, and what is done with it, without holding the callback."""
 
     def __init__(self, callback: HealthCallback) -> None:
-        self.checklist: Checklist = load_checklist(callback.rules)
-        self.limits_set_by = "built-in" if callback.rules is None else callback.rules.name
+        self.checklist = callback.checklist
         self.verbose, self.formats, self.on_fail = callback.verbose, callback.formats, callback.on_fail
         self.publish = weakref.ref(callback)
         name = callback.name or str(callback.model.name)
@@ -165,8 +166,13 @@ class _Watch:
         self._suspected: set[str] = set()
         self._said: set[str] = set()
         self._judged_at, self._judging_took = time.perf_counter(), 0.0
-        self._critical = [rule for rule in self.checklist.rules if rule.condition.critical is not None]
-        self.session.start(callback.params or {}, callback.told)
+        overrides = {rule.id: self.checklist.overrides_of(rule.id) for rule in self.checklist.rules}
+        self._critical = [
+            (rule, overrides[rule.id])
+            for rule in self.checklist.rules
+            if can_reach(rule, overrides[rule.id], "critical")
+        ]
+        self.session.start(callback.params or {}, [callback.told, callback.facts])
         callback.run_dir = self.session.recorder.folder
 
     def _flushed(self) -> None:
@@ -174,7 +180,10 @@ class _Watch:
         if self.on_fail != "stop" or self.session.model.stop_training:
             return
         run = self.session.recorder.snapshot()
-        if any(decide(rule, run).severity == "critical" for rule in self._critical):
+        decisions = (decide(rule, run, overrides) for rule, overrides in self._critical)
+        found = (seen for decision in decisions for _, seen, _ in decision.breaches)
+        # What is missing while the training goes on may come yet.
+        if any(seen.severity == "critical" and seen.by != "missing" for seen in found):
             self.session.model.stop_training = True
 
     def _died(self, error: BaseException) -> None:
@@ -191,7 +200,7 @@ class _Watch:
             return
         with self.session.guarded("live verdict"):
             began = time.perf_counter()
-            found = evaluate(self.checklist, self.session.recorder.snapshot(), self.limits_set_by).findings
+            found = evaluate(self.checklist, self.session.recorder.snapshot()).findings
             self._judged_at = time.perf_counter()
             self._judging_took = self._judged_at - began
             failing = {finding.rule: finding for finding in found if finding.verdict == "fail"}
@@ -215,7 +224,7 @@ class _Watch:
 
     def _report(self) -> None:
         run = self.session.recorder.snapshot()
-        result = evaluate(self.checklist, run, self.limits_set_by)
+        result = evaluate(self.checklist, run)
         written = None
         if run.path is not None:
             written = report.write_report(result, run, self.checklist, run.path, self.formats)

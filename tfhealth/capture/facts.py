@@ -7,14 +7,16 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tfhealth.capture.told import Facts, merged
 from tfhealth.series import Attribute
 
 __all__ = ["collect", "initial_step"]
@@ -29,19 +31,20 @@ def initial_step(model: Any) -> int:
 
 
 def collect(
-    model: Any, params: Mapping[str, Any], told: Mapping[str, Attribute]
+    model: Any, params: Mapping[str, Any], told: Sequence[Facts]
 ) -> tuple[dict[str, dict[str, Attribute]], list[tuple[str, str]]]:
-    """Return {fact site: attributes} and (group, why) for every group that could not be recorded.
+    """Return {fact site: attributes} and (site, why) for what could not be recorded and what was told in vain.
 
     Args:
         model: the compiled model.
         params: what Keras tells callbacks: epochs, steps, verbose.
-        told: further facts about the fit, from whoever called it.
+        told: further facts, from whoever called fit and from the person; later ones stand above earlier ones.
     """
     groups: dict[str, Callable[[], dict[str, Attribute]]] = {
         "model": lambda: _model(model),
         "optimizer": lambda: _optimizer(getattr(model, "optimizer", None)),
-        "fit": lambda: _fit(model, params, told),
+        "fit": lambda: _fit(model, params),
+        "data": lambda: {"validation_share": None},  # only who called fit knows it
         "versions": _versions,
         "hardware": _hardware,
         "code": _code,
@@ -55,7 +58,8 @@ def collect(
         except Exception as error:
             failed.append((f"fact {name}", f"{type(error).__name__}: {error}"))
     found["tracking"] = {"unrecorded": len(failed)}
-    return found, failed
+    facts, vain = merged(found, told)
+    return facts, failed + vain
 
 
 def _plain(value: Any) -> Attribute:
@@ -85,13 +89,24 @@ def _optimizer(optimizer: Any) -> dict[str, Attribute]:
     inner = settings.pop("inner_optimizer", None)
     if isinstance(inner, dict):
         settings |= inner.get("config", {})
+    rate = settings.get("learning_rate")
+    if isinstance(rate, dict):  # a rule on the rate must not take the text of a schedule for one
+        settings |= {"learning_rate": None, "learning_rate_schedule": _schedule(rate)}
+    elif isinstance(rate, float):  # it comes from a float32 variable: 0.001, and not 0.0010000000474974513
+        settings["learning_rate"] = float(str(np.float32(rate)))
     return {key: _plain(value) for key, value in settings.items()} | {
         "name": str(settings.get("name", type(optimizer).__name__)),
         "class": type(optimizer).__name__,
     }
 
 
-def _fit(model: Any, params: Mapping[str, Any], told: Mapping[str, Attribute]) -> dict[str, Attribute]:
+def _schedule(settings: Mapping[str, Any]) -> str:
+    """Return a serialized learning rate schedule as one would write it."""
+    given = settings.get("config") or {}
+    return f"{settings.get('class_name')}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+
+
+def _fit(model: Any, params: Mapping[str, Any]) -> dict[str, Attribute]:
     custom = type(model).train_step not in (keras.Model.train_step, keras.Sequential.train_step)
     return {
         "initial_step": initial_step(model),
@@ -102,7 +117,6 @@ def _fit(model: Any, params: Mapping[str, Any], told: Mapping[str, Attribute]) -
         "run_eagerly": bool(model.run_eagerly),
         "custom_train_step": custom,
         "replicas": int(model.distribute_strategy.num_replicas_in_sync),
-        **told,
     }
 
 

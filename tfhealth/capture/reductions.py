@@ -10,9 +10,12 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.series import Attribute
-from tfhealth.statistics import DEAD_WINDOW
+from tfhealth.statistics import DEAD_WINDOW, Sum
 
-__all__ = ["PART_OF", "REDUCTIONS", "Context"]
+__all__ = ["PART_OF", "REDUCTIONS", "SCOPE", "Context", "reduced"]
+
+SCOPE = "tfhealth_probes"
+"""In the name of every op of ours: an op that fails while a step runs is told from the user's own by it."""
 
 _SATURATED: dict[str, tuple[float, float]] = {
     # |derivative| < 5 % of its maximum: tanh' = 1 − y², sigmoid' = y(1 − y) ≤ 1/4, softsign' = (1 − |y|)².
@@ -22,6 +25,9 @@ _SATURATED: dict[str, tuple[float, float]] = {
     "hard_tanh": (-1 + 1e-6, 1 - 1e-6),
     "softsign": (-0.77639, 0.77639),
 }
+
+
+_NUMBERS = {"float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"}
 
 
 @dataclass
@@ -138,3 +144,36 @@ PART_OF: dict[str, str] = {
     "smallest_class": "classes",
 }
 """The part of its context that a sum needs."""
+
+
+def reduced(one: Sum, context: Context) -> Any:
+    """Return a sum of a tensor, float32 scalar: by the function that a package brings along, or by ours."""
+    return REDUCTIONS[one.name](context) if one.reduce is None else _foreign(one.reduce, context)
+
+
+@functools.cache
+def _compiled(reduce: Callable[[Any], Any]) -> Any:
+    def named(tensor: Any) -> Any:
+        with tf.name_scope(SCOPE):
+            return reduce(tensor)
+
+    return tf.function(named, autograph=False)
+
+
+def _foreign(reduce: Callable[[Any], Any], context: Context) -> Any:
+    """Trace a function from a package in a graph of its own: one that fails or has effects leaves nothing in the step.
+
+    Raises:
+        ValueError: it does more than compute, or what it returns is not one number.
+    """
+    traced = _compiled(reduce).get_concrete_function(tf.TensorSpec(context.x.shape, tf.float32))
+    effects = sorted({op.type for op in traced.graph.get_operations() if op.op_def.is_stateful})
+    if effects:
+        raise ValueError(f"a statistic must have no effect beside its value; this one runs {', '.join(effects)}")
+    result = traced.structured_outputs
+    if not isinstance(result, tf.Tensor | tf.TensorSpec):
+        raise ValueError(f"a statistic must return a scalar tensor; this one returned {type(result).__name__}")
+    if result.shape.rank != 0 or result.dtype.name not in _NUMBERS:
+        received = f"shape {result.shape} and dtype {result.dtype.name}"
+        raise ValueError(f"a statistic must return a scalar tensor; this one returned one of {received}")
+    return tf.cast(traced(context.x), tf.float32)

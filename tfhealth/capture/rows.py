@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfhealth.capture.reductions import PART_OF, REDUCTIONS, Context
+from tfhealth.capture.reductions import PART_OF, REDUCTIONS, Context, reduced
 from tfhealth.series import Floats, Ints, Probe, Site
 from tfhealth.statistics import SUMS, Statistic
 
@@ -70,12 +70,13 @@ class Measured:
         if any(context.parts.get(part) is None for part in needed):
             return
         for name in statistic.sums:
-            if SUMS[name].first_only:
+            one = statistic.own or SUMS[name]
+            if one.first_only:
                 self.first_only[site, name] = context
             elif name == "count" and context.fixed_size is not None:
                 self.constants[site, name] = context.fixed_size
             elif (site, name) not in self.sums:
-                self.sums[site, name] = REDUCTIONS[name](context)
+                self.sums[site, name] = reduced(one, context)
         self.wanted.append((probe, statistic))
 
     def names(self) -> tuple[tuple[Site, str], ...]:

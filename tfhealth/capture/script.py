@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import os
@@ -9,13 +10,14 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from tfhealth.capture.callback import HealthCallback
+from tfhealth.capture.told import Facts
 from tfhealth.result import Result
 from tfhealth.series import Attribute
 
@@ -31,9 +33,9 @@ def run_script(script: Path, arguments: Sequence[str], settings: Mapping[str, An
     Raises:
         UsageError, RuleError: settings that cannot be meant, before the script is started.
     """
-    HealthCallback(**settings)
+    pattern = HealthCallback(**settings)  # copied for every fit: a script may leave the folder that it starts in
     results: list[Result] = []
-    with _watched_fits(settings, results), _as_main(script, arguments):
+    with _watched_fits(pattern, results), _as_main(script, arguments):
         code = _run(script)
     return code, results
 
@@ -88,8 +90,8 @@ def _as_main(script: Path, arguments: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _watched_fits(settings: Mapping[str, Any], results: list[Result]) -> Iterator[None]:
-    """Give every `fit` a callback of ours, unless the script gave it one itself."""
+def _watched_fits(pattern: HealthCallback, results: list[Result]) -> Iterator[None]:
+    """Give every `fit` a copy of `pattern`, unless the script gave it one itself."""
     original = keras.Model.fit
     signature = inspect.signature(original)
 
@@ -99,7 +101,7 @@ def _watched_fits(settings: Mapping[str, Any], results: list[Result]) -> Iterato
         own = _callbacks(bound.arguments.get("callbacks"))
         watching = next((one for one in own if isinstance(one, HealthCallback)), None)
         if watching is None:
-            watching = HealthCallback(**settings)
+            watching = copy.deepcopy(pattern)
             watching.told = _told(bound)
             bound.arguments["callbacks"] = [*own, watching]
         try:
@@ -129,14 +131,38 @@ def _callbacks(given: Any) -> list[Any]:
     return list(keras.tree.flatten(given))
 
 
-def _told(bound: inspect.BoundArguments) -> dict[str, Attribute]:
+def _told(bound: inspect.BoundArguments) -> Facts:
     """Return what `fit` was told that a callback cannot see."""
     given = bound.arguments
     batch_size = given.get("batch_size")
-    return {
+    fit: dict[str, Attribute] = {
         "batch_size": batch_size if isinstance(batch_size, int) else None,
         "shuffle": bool(given.get("shuffle", True)),
         "validation": given.get("validation_data") is not None or bool(given.get("validation_split")),
         "class_weight": given.get("class_weight") is not None,
         "sample_weight": given.get("sample_weight") is not None,
     }
+    share: float | None = None
+    with suppress(Exception):  # data may be of any type, and of no type may it end the fit
+        share = _validation_share(given)
+    return {"fit": fit, "data": {"validation_share": share}}
+
+
+def _validation_share(given: Mapping[str, Any]) -> float | None:
+    """Return the share of all samples that fit validates on; None where the data does not say how many it has."""
+    held_out = given.get("validation_data")
+    if held_out is None:
+        return float(given.get("validation_split") or 0.0)
+    training = _samples(given.get("x"))
+    validation = _samples(held_out[0] if isinstance(held_out, tuple | list) and held_out else held_out)
+    if training is None or validation is None or training + validation == 0:
+        return None
+    return validation / (training + validation)
+
+
+def _samples(data: Any) -> int | None:
+    """Return the length of an array, or of the first of several; None for data sets and generators."""
+    arrays = keras.tree.flatten(data)
+    shape = getattr(arrays[0], "shape", None) if arrays else None
+    length = shape[0] if shape else None
+    return int(length) if isinstance(length, int) else None

@@ -18,9 +18,10 @@ from tfhealth.capture.rows import Layout
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.sites import Located
 from tfhealth.capture.step import SCOPE, ProbedStep
+from tfhealth.capture.told import Facts
 from tfhealth.plan import Plan
 from tfhealth.recorder import Recorder
-from tfhealth.series import Attribute, Site
+from tfhealth.series import Site
 
 __all__ = ["HealthWarning", "Session"]
 
@@ -67,7 +68,7 @@ class Session:
     _runs: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     _last_flush: float = 0.0
 
-    def start(self, params: Mapping[str, Any], told: Mapping[str, Attribute]) -> None:
+    def start(self, params: Mapping[str, Any], told: Sequence[Facts]) -> None:
         """Open the recorder, record the facts, and make the probed step."""
         self.recorder = self._open()
         with self.guarded("facts"):
@@ -87,7 +88,7 @@ class Session:
         recorder.meta(name=self.name, exact=self.exact, every=self.schedule.every, overhead=self.schedule.overhead)
         return recorder
 
-    def _record_facts(self, params: Mapping[str, Any], told: Mapping[str, Attribute]) -> None:
+    def _record_facts(self, params: Mapping[str, Any], told: Sequence[Facts]) -> None:
         found, failed = facts.collect(self.model, params, told)
         for name, attributes in found.items():
             self.recorder.site(Site("fact", name), attributes)
@@ -154,7 +155,10 @@ class Session:
                 raise
             # The user's step was not to blame. Its batch is gone; training goes on with the next one.
             self._give_up(error)
+        try:
             return own(iterator)
+        except tf.errors.CancelledError as error:  # the failure took the iterator with it: the epoch ends here
+            raise StopIteration from error
 
     def _run_exact(self, own: Any, iterator: Any) -> Any:
         assert self._probed is not None
@@ -222,7 +226,9 @@ class Session:
 
     def failed(self, subject: str, error: BaseException) -> None:
         """Record that something could not be measured because it raised, and warn once a fit."""
-        why = f"{type(error).__name__}: {str(error)[:500]}"
+        text = str(error)  # TensorFlow says the cause after a traceback, Python before it
+        short = text if len(text) <= 500 else f"{text[:250]} … {text[-250:]}"
+        why = f"{type(error).__name__}: {short}"
         self._warn("probes", f"{subject} is not measured: {why}")
         try:
             self.recorder.note(subject, why)

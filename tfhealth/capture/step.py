@@ -11,17 +11,15 @@ import tensorflow as tf
 
 from tfhealth.capture import outputs, sites
 from tfhealth.capture.patches import installed
-from tfhealth.capture.reductions import Context
+from tfhealth.capture.reductions import SCOPE, Context
 from tfhealth.capture.rows import Layout, Measured, Ring, make_variables
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
-from tfhealth.plan import Plan
+from tfhealth.plan import Plan, described
 from tfhealth.series import Attribute, Floats, Ints, Probe, Site
 from tfhealth.statistics import find
 
 __all__ = ["SCOPE", "ProbedStep"]
-
-SCOPE = "tfhealth_probes"
 
 
 @dataclass(eq=False)
@@ -100,7 +98,8 @@ class ProbedStep:
         with installed(self.model), tap.listening():
             logs = self._step(data)
         try:
-            with tf.name_scope(SCOPE):
+            # A probe that fails while the batch is still being fetched would cancel the user's iterator with it.
+            with tf.name_scope(SCOPE), tf.control_dependencies(tap.tensors(data)):
                 self._write(tap)
         except Exception as error:  # the user's step is whole; ours is given up
             self.failed("probes", error)
@@ -137,7 +136,7 @@ class ProbedStep:
         """Compute the sums of every statistic that the plan wants; one that fails is noted and left out."""
         measured = Measured()
         for one in located:
-            names = self.plan.statistics(one.site.kind, one.attributes)
+            names = self.plan.statistics(one.site.kind, described(one.site, one.attributes))
             try:
                 context = self._context(one, tap) if names else None
             except Exception as error:

@@ -1,13 +1,19 @@
-"""Exit codes, and the gate that chooses between two of them."""
+"""Exit codes, and the gate that chooses between them."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from enum import IntEnum
 
 from tfhealth.conditions import SEVERITIES
 from tfhealth.result import Result
+from tfhealth.rules.checklist import Gate
 
-__all__ = ["Exit", "gate"]
+__all__ = ["Exit", "gate", "gate_reasons", "told_gate"]
+
+_UNDECIDED = ("not_measured", "error")
+_SHOWN = 10
 
 
 class Exit(IntEnum):
@@ -19,16 +25,64 @@ class Exit(IntEnum):
     INCOMPLETE = 3
 
 
-def gate(results: list[Result], fail_on: str | None) -> Exit:
-    """Return PASSED where no finding reaches the severity `fail_on`; without it nothing is gated.
+def gate(results: Sequence[Result], by: Gate) -> Exit:
+    """Return what a build gets for these results; without a severity to fail on and rows to require it is PASSED.
 
-    INCOMPLETE where the gate would pass, but a run did not end by itself, is damaged, or could not be judged at all.
+    FAILED where a finding reaches the severity; suppressed ones do not count. INCOMPLETE where the gate would pass, but
+    a run did not end by itself, is damaged, could not be judged at all, or does not decide what is required.
     """
-    if fail_on is None:
+    if by.fail_on is None and not by.require:
         return Exit.PASSED
-    grave = SEVERITIES[SEVERITIES.index(fail_on) :]
-    if any(finding.severity in grave for result in results for finding in result.findings):
+    if _failing(results, by):
         return Exit.FAILED
-    if not results or any(not one.run.complete or one.verdict == "not_measured" for one in results):
-        return Exit.INCOMPLETE
-    return Exit.PASSED
+    return Exit.INCOMPLETE if _missing(results, by) else Exit.PASSED
+
+
+def gate_reasons(results: Sequence[Result], by: Gate) -> tuple[str, ...]:
+    """Return why the gate does not pass, one sentence each; nothing where it does."""
+    code = gate(results, by)
+    if code == Exit.PASSED:
+        return ()
+    return tuple(_failing(results, by) if code == Exit.FAILED else _missing(results, by))
+
+
+def told_gate(results: Sequence[Result], by: Gate) -> Exit:
+    """Return what `gate` does, and print on standard error why it does not pass."""
+    from tfhealth.console import one_line
+
+    code, reasons = gate(results, by), gate_reasons(results, by)
+    if reasons:
+        word = "failed" if code == Exit.FAILED else "is incomplete"
+        more = [f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
+        lines = [f"tfhealth: the gate {word}", *reasons[:_SHOWN], *more]
+        print("\n  ".join(one_line(line) for line in lines), file=sys.stderr)
+    return code
+
+
+def _failing(results: Sequence[Result], by: Gate) -> list[str]:
+    if by.fail_on is None:
+        return []
+    grave = SEVERITIES[SEVERITIES.index(by.fail_on) :]
+    return [
+        f"{finding.rule} in {result.run.name}: a finding of severity {finding.severity}"
+        for result in results
+        for finding in result.findings
+        if finding.severity in grave and not finding.rule.startswith(by.ignore)
+    ]
+
+
+def _missing(results: Sequence[Result], by: Gate) -> list[str]:
+    """Return what keeps a gate without a grave finding from passing."""
+    found = [] if results else ["there is no run to judge"]
+    for result in results:
+        name = result.run.name
+        if not result.run.complete:
+            found.append(f"{name} is not complete: {result.run.damage or result.run.status}")
+        if result.verdict == "not_measured":
+            found.append(f"{name} could not be judged at all")
+        verdicts = {row.id: row.verdict for row in result.checklist} | {one.rule: one.verdict for one in result.rules}
+        for required in by.require:
+            verdict = verdicts.get(required, "not in the checklist")
+            if required not in verdicts or verdict in _UNDECIDED:
+                found.append(f"{required} in {name} is required and {verdict.replace('_', ' ')}")
+    return found

@@ -11,15 +11,16 @@ from tfhealth import __version__
 from tfhealth.cli import evaluate, report, rules, run
 from tfhealth.cli.exits import Exit
 from tfhealth.errors import Error
+from tfhealth.report.github import inert
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
 _EPILOG = """exit codes:
-  0  the gate passed, or there is none (--fail-on)
-  1  the gate failed
-  2  wrong use: arguments, rules or paths that cannot be meant
-  3  incomplete: the gate would pass, but a run is unfinished, damaged or could not be judged;
-     or `report` could not read or write everything
+  0  the gate passed, or there is none (--fail-on, or the profile's)
+  1  the gate failed; `rules check`, `rules test` or `rules diff` has something to say
+  2  wrong use: arguments, rules, profiles, baselines or paths that cannot be meant
+  3  incomplete: the gate would pass, but a run is unfinished, damaged or could not be judged, or does not
+     decide what the gate requires; or `report` could not read or write everything
 """
 
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(parsed.act(parsed))
         sys.stdout.flush()
     except Error as error:
-        print(f"tfhealth: {error}", file=sys.stderr)
+        print(inert(f"tfhealth: {error}"), file=sys.stderr)
         return Exit.USAGE
     except BrokenPipeError:  # `tfhealth rules list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its own end

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfhealth.conditions import SEVERITIES
 from tfhealth.errors import UsageError
 from tfhealth.report import parse_formats
+from tfhealth.report.formats import FORMATS
 
-__all__ = ["add_fail_on", "add_formats", "add_rules", "formats"]
+if TYPE_CHECKING:
+    from tfhealth.rules.checklist import Checklist, Gate
+
+__all__ = ["add_fail_on", "add_formats", "add_rules", "checklist", "formats", "gate"]
 
 
 def formats(text: str) -> tuple[str, ...]:
@@ -27,15 +33,36 @@ def add_formats(parser: argparse.ArgumentParser, default: str) -> None:
         type=formats,
         default=formats(default),
         metavar="NAMES",
-        help=f"what to write, with commas: json, html, pdf (default: {default})",
+        help=f"what to write, with commas: {', '.join(FORMATS)} (default: {default})",
     )
 
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
-    """Add `--rules`."""
+    """Add `--rules` and `--profile`."""
     parser.add_argument(
-        "--rules", type=Path, metavar="DIR", help="judge by the rules in this folder instead of the built-in ones"
+        "--rules",
+        type=Path,
+        metavar="PACK",
+        help="judge by the rules in this folder, or of this installed pack, instead of the built-in ones",
     )
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="a profile: which packs, what differs in their rules, what is accepted, what fails a build "
+        "(default, without --rules: the nearest pyproject.toml with a table [tool.tfhealth])",
+    )
+
+
+def checklist(arguments: argparse.Namespace) -> Checklist:
+    """Return the checklist in force by the options of `add_rules`.
+
+    Raises:
+        UsageError, RuleError: what they name cannot be used.
+    """
+    from tfhealth.rules import load_checklist
+
+    return load_checklist(arguments.rules, arguments.profile)
 
 
 def add_fail_on(parser: argparse.ArgumentParser) -> None:
@@ -44,5 +71,11 @@ def add_fail_on(parser: argparse.ArgumentParser) -> None:
         "--fail-on",
         choices=SEVERITIES,
         metavar="LEVEL",
-        help=f"return 1 where a finding reaches this severity: {', '.join(SEVERITIES)}",
+        help=f"return 1 where a finding reaches this severity: {', '.join(SEVERITIES)} (default: what the profile's "
+        "gate says)",
     )
+
+
+def gate(arguments: argparse.Namespace, checklist: Checklist) -> Gate:
+    """Return the gate of a checklist, with what `--fail-on` says in place of its own `fail_on`."""
+    return replace(checklist.gate, fail_on=arguments.fail_on or checklist.gate.fail_on)

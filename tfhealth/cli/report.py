@@ -28,12 +28,11 @@ def _act(arguments: argparse.Namespace) -> int:
     from tfhealth.console import summary
     from tfhealth.diagnosis import evaluate
     from tfhealth.report import write_report
-    from tfhealth.rules import load_checklist
     from tfhealth.run import load
 
     run = load(arguments.run)
-    checklist = load_checklist(arguments.rules)
-    result = evaluate(checklist, run, "built-in" if arguments.rules is None else arguments.rules.name)
+    checklist = options.checklist(arguments)
+    result = evaluate(checklist, run)
     written = write_report(result, run, checklist, run.path or arguments.run, arguments.formats)
     print(summary(result, written))
     return Exit.INCOMPLETE if run.damage or written.problems else Exit.PASSED

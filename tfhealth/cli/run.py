@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from tfhealth.cli import options
-from tfhealth.cli.exits import Exit, gate
+from tfhealth.cli.exits import gate, told_gate
+from tfhealth.cli.github import tell_github
 from tfhealth.errors import UsageError
 
 __all__ = ["add"]
@@ -49,10 +51,13 @@ def _act(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.script}: no such script.")
     from tfhealth.capture.script import run_script
 
+    # Now, since a relative path may mean something else by the time the script has ended.
+    by = options.gate(arguments, options.checklist(arguments))
     settings = {
         "out": arguments.out,
         "formats": arguments.formats,
         "rules": arguments.rules,
+        "profile": arguments.profile,
         "every": arguments.every,
         "overhead": arguments.overhead,
         "exact": arguments.exact,
@@ -61,8 +66,9 @@ def _act(arguments: argparse.Namespace) -> int:
         "name": arguments.script.stem,
     }
     code, results = run_script(arguments.script, arguments.arguments, settings)
+    tell_github(results, None if arguments.quiet else sys.stdout)
     if code != 0:
         return code
     if not results and not arguments.quiet:
         print(f"\ntfhealth: {arguments.script} trained nothing with fit; there is nothing to judge.")
-    return gate(results, arguments.fail_on) if results or arguments.fail_on else Exit.PASSED
+    return gate(results, by) if arguments.quiet else told_gate(results, by)

@@ -1,4 +1,4 @@
-"""(Result, Run, Checklist) -> result.json, report.html and report.pdf in a folder, each written whole or not at all."""
+"""(Result, Run, Checklist) -> result.json, report.html and others in a folder, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def parse_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names in `formats`, a list of them or one text with commas, each once.
 
     Raises:
-        UsageError: an unknown format.
+        UsageError: an unknown format, or none at all.
     """
     from tfhealth.report.formats import FORMATS
 
@@ -81,6 +81,8 @@ def parse_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in FORMATS:
             raise UsageError(f"format {name!r} is unknown; legal: {', '.join(FORMATS)}{nearest(name, FORMATS)}")
+    if not names:
+        raise UsageError(f"no format is named; legal: {', '.join(FORMATS)}")
     return tuple(names)
 
 

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from tfhealth.report.chart import Chart
 
-__all__ = ["Badge", "Chapter", "FindingPart", "Pair", "Picture", "Report", "RowPart", "Table", "Unjudged"]
+__all__ = [
+    "AcceptedPart",
+    "Badge",
+    "Chapter",
+    "FindingPart",
+    "Letterhead",
+    "Pair",
+    "Picture",
+    "Report",
+    "RowPart",
+    "Table",
+    "Unjudged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,11 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class FindingPart:
-    """One finding in words; `why` and `advice` are Markdown, `consequences` the findings that follow from it."""
+    """One finding in words.
+
+    `why` and `advice` are Markdown, `snippet` is a profile that accepts it, `consequences` are the findings that follow
+    from it.
+    """
 
     number: int
     anchor: str
@@ -65,8 +81,22 @@ class FindingPart:
     advice: str
     sources: str
     silence: str
+    snippet: str
     command: str
     consequences: tuple[FindingPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedPart:
+    """A finding that somebody accepted, in words: who, why and until when stand among the facts."""
+
+    anchor: str
+    badge: Badge
+    rule: str
+    title: str
+    message: str
+    facts: tuple[Pair, ...]
+    sites: Table | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +110,13 @@ class Unjudged:
 
 @dataclass(frozen=True, slots=True)
 class RowPart:
-    """One row of the checklist; `findings` are (number, anchor) of the findings on it."""
+    """One row of the checklist; `links` are (words, anchor) of the findings on it."""
 
     badge: Badge
     id: str
     asks: str
     reason: str
-    findings: tuple[tuple[int, str], ...]
+    links: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +128,35 @@ class Chapter:
     rows: tuple[RowPart, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """How an organization's reports look: texts that were read and checked, never files.
+
+    Attributes:
+        pack: name of the pack that they come from.
+        title: what stands above the run's name.
+        logo: a picture as a data URI, empty: none.
+        style: CSS that follows ours.
+        header: Jinja text of the closed kind of `tfhealth.report.partial`, empty: none; so `footer`.
+        problems: one sentence for each thing that was left out.
+    """
+
+    pack: str
+    title: str
+    logo: str = ""
+    style: str = ""
+    header: str = ""
+    footer: str = ""
+    problems: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """The whole document, in its order."""
 
     title: str
     name: str
+    letterhead: Letterhead | None
     badge: Badge
     sentence: str
     counts: tuple[tuple[Badge, str], ...]
@@ -111,6 +164,8 @@ class Report:
     notices: tuple[str, ...]
     findings: tuple[FindingPart, ...]
     findings_intro: str
+    accepted_intro: str
+    accepted: tuple[AcceptedPart, ...]
     unjudged_intro: str
     unjudged: tuple[Unjudged, ...]
     beyond_intro: str

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 
 from tfhealth.conditions import Bound
-from tfhealth.decide import measured
+from tfhealth.decide import switched_off
+from tfhealth.panels import NOWHERE, Undecided, measured
 from tfhealth.report.chart import Band, Chart, Dots, Flag, Line, Lines, leaves, sinks, thin, wants_log
 from tfhealth.report.document import Picture
 from tfhealth.report.words import clean, count, limit, number, shorten
 from tfhealth.result import Finding
+from tfhealth.rules.checklist import Override
 from tfhealth.rules.model import Measure, Rule
+from tfhealth.rules.wording import active_in_words
 from tfhealth.run import Run
 from tfhealth.series import Floats, Ints, Panel, Series, Site
 
@@ -23,23 +26,32 @@ _DOTS = 12
 _SAME_SCALE = ("each", "first", "last", "mean", "median", "minimum", "maximum")  # looks whose limits fit the chart
 
 
-def panel_of(measure: Measure, run: Run) -> Panel | None:
-    """Return the panel that a measure yields; None where it yields none."""
+def panel_of(measure: Measure, run: Run, off: Container[Site] = NOWHERE) -> Panel | None:
+    """Return the panel that a measure yields without the sites in `off`; None where it yields none."""
     try:
-        panel = measured(measure, run)
-    except Exception:  # a chart is evidence; that it cannot be drawn must not cost the report
+        panel = measured(measure, run, off)
+    except Undecided:
         return None
     return panel if len(panel) and len(panel.steps) else None
 
 
 def bound_of(finding: Finding, rule: Rule) -> Bound | None:
     """Return the test that the finding breached."""
-    return dict(rule.condition.rungs()).get(finding.severity)
+    return rule.condition.bound(finding.severity)
 
 
-def evidence(finding: Finding, rule: Rule, run: Run) -> Picture | None:
-    """Return the series of the worst sites with the limits they broke; None where one number says it all."""
-    panel = None if rule.measure.attribute is not None else panel_of(rule.measure, run)
+def evidence(finding: Finding, rule: Rule, run: Run, overrides: Sequence[Override] = ()) -> Picture | None:
+    """Return the series of the worst sites with the limits they broke; None where one number says it all.
+
+    Args:
+        finding: what was found.
+        rule: the form of the rule that found it.
+        run: where it was found.
+        overrides: where the rule differs; sites at which it is switched off are not shown.
+    """
+    if rule.measure.attribute is not None:
+        return None
+    panel = panel_of(rule.measure, run, switched_off(rule, run, overrides))
     if panel is None:
         return None
     places = {(site.kind, site.name): row for row, site in enumerate(panel.sites)}
@@ -70,8 +82,7 @@ def _label(measure: Measure) -> str:
 
 def _bands(bound: Bound, shaded: bool = True) -> list[Band]:
     """Return the limits of a test that lie on the scale of its values; nested tests are lines without shade."""
-    nested = [*(bound.all or []), *(bound.any or []), *([bound.not_] if bound.not_ else [])]
-    found = [band for one in nested for band in _bands(one, shaded=False)]
+    found = [band for one in bound.nested for band in _bands(one, shaded=False)]
     if bound.look not in _SAME_SCALE:
         return found
     allowed, sick = ("allowed", "sick") if shaded else ("", "")
@@ -134,11 +145,10 @@ def _dots(panel: Panel, worst: Sequence[int], label: str, bands: tuple[Band, ...
 
 
 def _window(rule: Rule) -> str:
-    first, end = rule.active.after_step, rule.active.until_step
-    if end == 1:
+    if rule.active.until_step == 1:
         return " Only step 0 counts."
-    text = (f" from step {first:,} on" if first else "") + (f" before step {end:,}" if end else "")
-    return f" Only what lies{text} counts." if text else ""
+    text = " ".join(active_in_words(rule.active))
+    return f" Only what lies {text} counts." if text else ""
 
 
 def _legend(bands: Sequence[Band], chart: Chart) -> str:

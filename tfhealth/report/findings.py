@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
-from tfhealth.conditions import Lasting
-from tfhealth.report.document import Badge, FindingPart, Pair, Table
-from tfhealth.report.evidence import bound_of, evidence
-from tfhealth.report.words import VERDICTS, clean, count, limit, number, shorten, value, visible
-from tfhealth.result import Breach, Finding
+from tfhealth.report.document import AcceptedPart, Badge, FindingPart, Pair, Picture, Table
+from tfhealth.report.evidence import evidence
+from tfhealth.report.limits import Form, form_of, limits
+from tfhealth.report.silence import snippet
+from tfhealth.report.words import VERDICTS, clean, count, number, shorten, value, visible
+from tfhealth.result import Breach, Finding, Suppressed
 from tfhealth.rules.checklist import Checklist
 from tfhealth.rules.model import Rule
 from tfhealth.run import Run
 
-__all__ = ["Placed", "arrange", "parts"]
+__all__ = ["Placed", "accepted", "arrange", "parts"]
 
 _MOST_SITES = 12
 _MOST_CHARTS = 10  # some 50 kB each; the whole page stays below 1 MB
+_SILENCE = (
+    "Is this right for your model? Save these lines as my-profile.yaml, or add what is below suppress to the profile "
+    "that you have, say why, and judge this run again. That takes no new training."
+)
 
 
 @dataclass(frozen=True)
@@ -54,25 +60,46 @@ def arrange(findings: Sequence[Finding]) -> tuple[Placed, ...]:
     return tuple(placed.values())
 
 
-def parts(placed: Sequence[Placed], run: Run, checklist: Checklist, command: str) -> tuple[FindingPart, ...]:
-    """Put findings into words, those that follow from another below it; `command` judges by other rules."""
+def parts(
+    placed: Sequence[Placed], run: Run, checklist: Checklist, command: str, today: date
+) -> tuple[FindingPart, ...]:
+    """Put findings into words, those that follow from another below it.
+
+    `command` judges by a profile of one's own, `today` is the day from which such a profile accepts a finding.
+    """
     by_rule = {one.finding.rule: one for one in placed}
-    made = {one.number: _part(one, by_rule, run, checklist, command) for one in placed}
+    made = {one.number: _part(one, by_rule, run, checklist, command, today) for one in placed}
     found = []
     for one in placed:
         if one.cause is None:
             below = tuple(made[other.number] for other in placed if other.cause == one.finding.rule)
-            found.append(_with(made[one.number], below))
+            found.append(replace(made[one.number], consequences=below))
     return tuple(found)
 
 
-def _with(part: FindingPart, below: tuple[FindingPart, ...]) -> FindingPart:
-    return replace(part, consequences=below)
+def accepted(suppressed: Sequence[Suppressed], run: Run, checklist: Checklist) -> tuple[AcceptedPart, ...]:
+    """Put accepted findings into words: what they are, who accepted them, why and until when."""
+    found = []
+    for place, one in enumerate(suppressed, 1):
+        finding = one.finding
+        how = "baseline" if one.how == "baseline" else "suppressed by"
+        facts = (
+            Pair("Accepted", f"{how} {shorten(clean(one.set_by), 80)}"),
+            Pair("Because", clean(one.reason)),
+            Pair("Until", clean(one.expires) if one.expires else "no end"),
+            *_facts(finding, form_of(finding, checklist, run), checklist),
+        )
+        badge = Badge("suppressed", *VERDICTS["suppressed"])
+        words = (clean(finding.title), clean(finding.message))
+        found.append(AcceptedPart(f"accepted-{place}", badge, finding.rule, *words, facts, _sites(finding)))
+    return tuple(found)
 
 
-def _part(placed: Placed, by_rule: Mapping[str, Placed], run: Run, checklist: Checklist, command: str) -> FindingPart:
+def _part(
+    placed: Placed, by_rule: Mapping[str, Placed], run: Run, checklist: Checklist, command: str, today: date
+) -> FindingPart:
     finding = placed.finding
-    rule = checklist.rule(finding.rule)
+    form = form_of(finding, checklist, run)
     causes = sorted(by_rule[one].number for one in finding.explained_by if one in by_rule)
     return FindingPart(
         number=placed.number,
@@ -81,16 +108,23 @@ def _part(placed: Placed, by_rule: Mapping[str, Placed], run: Run, checklist: Ch
         rule=finding.rule,
         title=clean(finding.title),
         message=clean(finding.message),
-        facts=_facts(finding, rule),
+        facts=_facts(finding, form, checklist),
         follows_from=_follows(causes),
         sites=_sites(finding),
-        picture=evidence(finding, rule, run) if rule is not None and placed.number <= _MOST_CHARTS else None,
+        picture=_picture(placed, form.rule, run, checklist),
         why=visible(finding.why),
         advice=visible(finding.advice),
         sources=" · ".join(_source(one, checklist.sources) for one in finding.references),
-        silence=_silence(finding),
+        silence=_SILENCE,
+        snippet=snippet(finding, form, checklist.profile, today),
         command=command,
     )
+
+
+def _picture(placed: Placed, rule: Rule | None, run: Run, checklist: Checklist) -> Picture | None:
+    if rule is None or placed.number > _MOST_CHARTS:
+        return None
+    return evidence(placed.finding, rule, run, checklist.overrides_of(rule.id))
 
 
 def _follows(causes: Sequence[int]) -> str:
@@ -100,12 +134,13 @@ def _follows(causes: Sequence[int]) -> str:
     return f"Probably follows from finding{'' if len(causes) == 1 else 's'} {listed}."
 
 
-def _facts(finding: Finding, rule: Rule | None) -> tuple[Pair, ...]:
+def _facts(finding: Finding, form: Form, checklist: Checklist) -> tuple[Pair, ...]:
+    rule = form.rule
     place = f"{finding.kind} {shorten(clean(finding.site))}"
     others = len(finding.sites) - 1
     found = [
-        Pair("Value", _value(finding.value, rule)),
-        Pair("Breach", f"{_limits(finding, rule)} ({_owner(finding.limits_set_by)})"),
+        Pair("Value", _value(finding.value, finding.step, rule)),
+        Pair("Breach", limits(finding, form, checklist)),
         Pair("Where", f"{place}, and {count(others, 'more site')}" if others > 0 else place),
     ]
     if finding.step is not None and (rule is None or rule.measure.attribute is None):
@@ -114,31 +149,12 @@ def _facts(finding: Finding, rule: Rule | None) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def _value(found: float | str | bool | None, rule: Rule | None) -> str:
+def _value(found: float | str | bool | None, step: int | None, rule: Rule | None) -> str:
     if found is not None:
         return value(found)
+    if step is None:
+        return "not there"
     return "none" if rule is not None and rule.measure.attribute is not None else "NaN or Inf"
-
-
-def _limits(finding: Finding, rule: Rule | None) -> str:
-    bound = bound_of(finding, rule) if rule is not None else None
-    if rule is None or bound is None:
-        told = [f"{name} {value(one)}" for name, one in finding.limits.items()]
-        return ", ".join(told) or "its condition holds"
-    text = limit(bound)
-    lasting = rule.condition.for_
-    if isinstance(lasting, Lasting):
-        text += f" for {lasting.share:.0%} of the run or more"
-    elif lasting > 1:
-        text += f" for {lasting} probes in a row"
-    if rule.while_ is not None:
-        measure = rule.while_.measure
-        text += f" while {measure.expr or f'{measure.kind} {measure.statistic}'} is {limit(rule.while_.holds)}"
-    return text
-
-
-def _owner(set_by: str) -> str:
-    return "built-in limit" if set_by == "built-in" else f"limit set by {shorten(clean(set_by))}"
 
 
 def _sites(finding: Finding) -> Table | None:
@@ -153,7 +169,7 @@ def _sites(finding: Finding) -> Table | None:
 
 def _site(one: Breach) -> tuple[str, ...]:
     step = "–" if one.step is None else number(one.step)
-    return f"{one.kind} {shorten(clean(one.name), 64)}", one.severity, step, _value(one.value, None)
+    return f"{one.kind} {shorten(clean(one.name), 64)}", one.severity, step, _value(one.value, one.step, None)
 
 
 def _source(reference: str, sources: Mapping[str, str]) -> str:
@@ -161,10 +177,3 @@ def _source(reference: str, sources: Mapping[str, str]) -> str:
     known = re.match(r"([A-Z]+)[-\d]", reference)
     article = sources.get(reference) or (sources.get(known[1]) if known else None)
     return clean(f"{reference}: {article}" if article else reference)
-
-
-def _silence(finding: Finding) -> str:
-    return (
-        f"Is this right for your model? Copy the folder of rules, change the condition in the file that begins with "
-        f"{finding.rule} (or take the file away), and judge this run by your copy. That takes no new training."
-    )

@@ -7,15 +7,20 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tfhealth import resources
 from tfhealth.report.chart import Chart
 from tfhealth.report.document import Report
+from tfhealth.report.pull_request import pull_request
 from tfhealth.report.svg import data_uri
 from tfhealth.report.view import view
 from tfhealth.result import Result
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["FORMATS", "Format", "Source", "page"]
 
@@ -36,6 +41,28 @@ class Source:
 
 def page(report: Report) -> str:
     """Return the report as one HTML file that loads nothing and runs nothing."""
+    from markupsafe import Markup
+
+    from tfhealth.report import brand
+
+    header, at_header = brand.render_part(report, brand.HEADER)
+    footer, at_footer = brand.render_part(report, brand.FOOTER)
+    style = _style(report)
+    return str(
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            notices=[*report.notices, *filter(None, (at_header, at_footer))],
+            header=Markup(header),  # noqa: S704 - written anew from a list of tags
+            footer=Markup(footer),  # noqa: S704 - as above
+            style=Markup(style),  # noqa: S704 - our own file, and CSS without any `<`
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        )
+    )
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -52,10 +79,13 @@ def page(report: Report) -> str:
     environment.filters["markdown"] = lambda text: Markup(markdown.to_html(text))  # noqa: S704 - no HTML of its own
     environment.filters["line"] = lambda text: Markup(markdown.to_line(text))  # noqa: S704 - escaped there
     environment.filters["picture"] = _picture
-    style = (resources.templates_dir() / "report.css").read_text("utf-8").strip()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    template = environment.get_template("report.html.j2")
-    return template.render(report=report, style=Markup(style), style_hash=digest)  # noqa: S704 - our own file
+    return environment
+
+
+def _style(report: Report) -> str:
+    """Return our style and the organization's after it, as the page holds it and its policy names it."""
+    own = (resources.templates_dir() / "report.css").read_text("utf-8").strip()
+    return "\n".join(filter(None, (own, report.letterhead.style if report.letterhead else "")))
 
 
 def _picture(chart: Chart) -> str:
@@ -78,6 +108,16 @@ def _pdf(source: Source) -> bytes:
     return to_pdf(source.page)
 
 
+def _junit(source: Source) -> bytes:
+    from tfhealth.report.junit import junit
+
+    return junit([source.result])
+
+
+def _md(source: Source) -> bytes:
+    return pull_request([source.result]).encode()
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of file: its name in the run's folder and how it is made."""
@@ -90,5 +130,7 @@ FORMATS: dict[str, Format] = {
     "json": Format("result.json", _json),
     "html": Format("report.html", _html),
     "pdf": Format("report.pdf", _pdf),
+    "junit": Format("junit.xml", _junit),
+    "md": Format("report.md", _md),
 }
 """Every format of a report."""

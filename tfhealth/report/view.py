@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 
+from tfhealth.report.brand import letterhead
 from tfhealth.report.charts import pictures
 from tfhealth.report.document import Badge, Chapter, Pair, Report, RowPart, Table, Unjudged
-from tfhealth.report.findings import Placed, arrange, parts
+from tfhealth.report.findings import Placed, accepted, arrange, parts
 from tfhealth.report.words import VERDICTS, clean, count, day, duration, shorten, value
 from tfhealth.result import Result, Row
 from tfhealth.rules.checklist import Checklist
@@ -19,6 +21,7 @@ __all__ = ["badge", "view"]
 
 _MOST_NOTES = 50
 _MOST_FACTS = 50
+_MOST_WARNINGS = 20
 _ENDINGS = {
     "running": "The run had not ended when this was written; what follows holds for the {steps} seen so far.",
     "interrupted": "The training was interrupted; what follows holds for the {steps} it took.",
@@ -26,28 +29,33 @@ _ENDINGS = {
 }
 
 
-def view(result: Result, run: Run, checklist: Checklist) -> Report:
+def view(result: Result, run: Run, checklist: Checklist, today: date | None = None) -> Report:
     """Put the verdict on a run into words.
 
     Args:
         result: the verdict.
         run: the run it is about, for charts and settings.
         checklist: the rules that reached it.
+        today: the day from which the profiles that the report proposes accept a finding; today by default.
     """
     placed = arrange(result.findings)
     name = shorten(clean(result.run.name), 80)
     run_path = result.run.path or "RUN"
     here, beyond = _unjudged(result, checklist)
+    head = letterhead(checklist.packs)
     return Report(
-        title=f"tfhealth report: {name}",
+        title=f"{head.title if head else 'tfhealth report'}: {name}",
         name=name,
+        letterhead=head,
         badge=badge(result.verdict),
         sentence=clean(result.sentence),
         counts=_counts(result.checklist),
         identity=_identity(result, run),
-        notices=_notices(result),
-        findings=parts(placed, run, checklist, f"tfhealth evaluate {shlex.quote(clean(run_path))} --rules my-rules"),
+        notices=(*_notices(result), *(head.problems if head else ())),
+        findings=parts(placed, run, checklist, _by_profile(run_path, checklist), today or date.today()),
         findings_intro=_findings_intro(result, placed),
+        accepted_intro=_accepted_intro(result),
+        accepted=accepted(result.suppressed, run, checklist),
         unjudged_intro=_unjudged_intro(result.checklist),
         unjudged=here,
         beyond_intro=f"{count(sum(len(one.questions) for one in beyond), 'row')} that no rule decides yet",
@@ -55,7 +63,7 @@ def view(result: Result, run: Run, checklist: Checklist) -> Report:
         notes=_notes(result),
         pictures=pictures(run, [(one.number, one.finding) for one in placed]),
         chapters=_chapters(result, checklist, placed),
-        commands=_commands(run_path),
+        commands=_commands(run_path, checklist),
         settings=_settings(run),
         footer=_footer(result, checklist),
     )
@@ -88,8 +96,15 @@ def _identity(result: Result, run: Run) -> tuple[Pair, ...]:
         ("Model", ", ".join(model)),
         ("Optimizer", value(optimizer) + (f", learning rate {value(rate)}" if rate is not None else "")),
         ("Versions", ", ".join([f"tfhealth {result.tfhealth}", *packages])),
+        ("Profile", value(result.profile)),
+        ("Rule packs", ", ".join(value(f"{pack.name} {pack.version}".strip()) for pack in result.packs)),
     ]
-    absent = {"Model": not model, "Optimizer": optimizer is None}
+    absent = {
+        "Model": not model,
+        "Optimizer": optimizer is None,
+        "Profile": result.profile is None,
+        "Rule packs": not result.packs,
+    }
     return tuple(Pair(name, text) for name, text in pairs if not absent.get(name))
 
 
@@ -102,6 +117,9 @@ def _notices(result: Result) -> tuple[str, ...]:
         found.append(f"The run's file is damaged ({clean(info.damage)}); what could be read of it is reported.")
     if not info.probed_steps:
         found.append("The run holds no probed step, so there is little that could be judged.")
+    left = len(result.warnings) - _MOST_WARNINGS
+    found += [clean(one) for one in result.warnings[:_MOST_WARNINGS]]
+    found += [f"And {count(left, 'more warning')} in result.json."] if left > 0 else []
     return tuple(found)
 
 
@@ -115,6 +133,12 @@ def _findings_intro(result: Result, placed: Sequence[Placed]) -> str:
             f" {following:,} of them probably follow{'s' if following == 1 else ''} from another and stand below it."
         )
     return text
+
+
+def _accepted_intro(result: Result) -> str:
+    amount = len({one.finding.rule for one in result.suppressed})
+    does = "It does" if amount == 1 else "They do"
+    return f"{count(amount, 'finding')} that somebody accepted. {does} not count for the verdict." if amount else ""
 
 
 def _unjudged(result: Result, checklist: Checklist) -> tuple[tuple[Unjudged, ...], tuple[Unjudged, ...]]:
@@ -149,9 +173,11 @@ def _notes(result: Result) -> Table | None:
 
 def _chapters(result: Result, checklist: Checklist, placed: Sequence[Placed]) -> tuple[Chapter, ...]:
     rows = {row.id: row for row in result.checklist}
-    links: dict[str, list[tuple[int, str]]] = {}
+    links: dict[str, list[tuple[str, str]]] = {}
     for one in placed:
-        links.setdefault(one.finding.checklist, []).append((one.number, one.anchor))
+        links.setdefault(one.finding.checklist, []).append((f"finding {one.number}", one.anchor))
+    for place, other in enumerate(result.suppressed, 1):
+        links.setdefault(other.finding.checklist, []).append(("accepted", f"accepted-{place}"))
     found = []
     for title, items in checklist.chapters:
         listed = [rows[item.id] for item in items if item.id in rows]
@@ -164,13 +190,21 @@ def _chapters(result: Result, checklist: Checklist, placed: Sequence[Placed]) ->
     return tuple(found)
 
 
-def _commands(run_path: str) -> tuple[Pair, ...]:
+def _commands(run_path: str, checklist: Checklist) -> tuple[Pair, ...]:
     path = shlex.quote(clean(run_path))
     return (
         Pair("Write this report again", f"tfhealth report {path}"),
-        Pair("Judge the run again, by the built-in rules", f"tfhealth evaluate {path}"),
-        Pair("Judge it by rules of your own", f"tfhealth evaluate {path} --rules my-rules"),
+        Pair("Judge the run again, by the built-in rules", f"tfhealth evaluate {path} --rules built-in"),
+        Pair("Judge it by a profile of your own", _by_profile(run_path, checklist)),
     )
+
+
+def _by_profile(run_path: str, checklist: Checklist) -> str:
+    """Return the command that judges a run by a profile of one's own, on top of the rules in force."""
+    # A profile in force names its packs by itself; without one they stood in the place of the built-in rules.
+    base = checklist.packs[0].name if checklist.packs and checklist.profile is None else None
+    rules = f" --rules {shlex.quote(clean(base))}" if base else ""
+    return f"tfhealth evaluate {shlex.quote(clean(run_path))}{rules} --profile my-profile.yaml"
 
 
 def _settings(run: Run) -> tuple[Table, ...]:

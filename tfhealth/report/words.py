@@ -8,10 +8,10 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from tfhealth.conditions import Bound
-from tfhealth.derive import LOOKS
+from tfhealth.conditions import Bound, Condition, Severity
+from tfhealth.rules.wording import bound_in_words, breach_in_words
 
-__all__ = ["VERDICTS", "clean", "count", "day", "duration", "limit", "number", "shorten", "value", "visible"]
+__all__ = ["VERDICTS", "breach", "clean", "count", "day", "duration", "limit", "number", "shorten", "value", "visible"]
 
 VERDICTS = {
     "fail": ("✗", "fail"),
@@ -27,6 +27,7 @@ VERDICTS = {
 
 _LONGEST_WORD = 80
 _LONGEST_TEXT = 8000
+_LARGEST = 10**308
 
 
 def clean(text: object) -> str:
@@ -62,6 +63,8 @@ def number(found: float) -> str:
     >>> [number(one) for one in (0.123456, 1234567, 2.0, 0.0000123, 45678.9, float("nan"))]
     ['0.123', '1,234,567', '2', '1.23e-5', '45,700', 'NaN']
     """
+    if isinstance(found, int) and abs(found) > _LARGEST:  # in a rule or in settings; no float holds it
+        return f"{'less than −' if found < 0 else 'more than '}1e308"
     if not math.isfinite(found):
         return "NaN" if math.isnan(found) else ("Inf" if found > 0 else "−Inf")
     if found == int(found) and abs(found) < 1e9:
@@ -133,24 +136,13 @@ def limit(bound: Bound) -> str:
     >>> limit(Bound(look="median", outside=(0.5, 2)))
     'median of all values outside 0.5 to 2'
     """
-    if bound.all or bound.any:
-        return (" and " if bound.all else " or ").join(limit(one) for one in bound.all or bound.any or [])
-    if bound.not_ is not None:
-        return f"not ({limit(bound.not_)})"
-    how = "" if bound.look == "each" else f"{LOOKS[bound.look][1].removeprefix('the ').split(',')[0]} "
-    if bound.look in ("change", "trend"):
-        how = f"{bound.look} "
-    return how + _test(bound)
+    return bound_in_words(bound, value)
 
 
-def _test(bound: Bound) -> str:
-    if bound.above is not None:
-        return f"above {number(bound.above)}"
-    if bound.below is not None:
-        return f"below {number(bound.below)}"
-    for word, interval in (("outside", bound.outside), ("inside", bound.inside)):
-        if interval is not None:
-            return f"{word} {number(interval[0])} to {number(interval[1])}"
-    if bound.one_of is not None:
-        return f"one of {', '.join(value(one) for one in bound.one_of)}"
-    return "NaN or Inf" if bound.nonfinite else f"equal to {value(bound.equals)}"
+def breach(condition: Condition, severity: Severity) -> str:
+    """Return in words everything that breaches one rung of a condition; empty where nothing does.
+
+    >>> breach(Condition(**{"for": 3}, error=Bound(above=20000)), "error")
+    'above 20,000 for 3 probes in a row'
+    """
+    return breach_in_words(condition, severity, value)

@@ -1,16 +1,22 @@
-"""The checklist: its rows in our own words, and the rules that decide them."""
+"""The checklist: its rows in our own words, the rules that decide them, and who made and changed these."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tfhealth.conditions import Severity
 from tfhealth.rules.model import Line, RowId, Rule, Text
 
-__all__ = ["Checklist", "Item", "Rows"]
+__all__ = ["BUILT_IN", "Brand", "Checklist", "Gate", "Item", "Origin", "Override", "Rows", "Suppression"]
+
+BUILT_IN = "built-in"
 
 
 class Item(BaseModel):
@@ -59,18 +65,119 @@ class Rows(BaseModel):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a rule in force comes from.
+
+    Attributes:
+        pack: name of the pack that wrote it.
+        set_by: who set its limits: the pack, or the profile that changed them last.
+        original: the rule as the pack wrote it, where a profile changed it.
+        file: its file, as errors show it.
+    """
+
+    pack: str = BUILT_IN
+    set_by: str = BUILT_IN
+    original: Rule | None = None
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Override:
+    """A rule that differs for the sites a pattern matches; of several that match, the last counts.
+
+    Attributes:
+        match: glob on layer paths, see `tfhealth.rules.patterns`.
+        id: the rule's id.
+        rule: what stands in its place there; None switches it off.
+        set_by: the profile that says so.
+    """
+
+    match: str
+    id: str
+    rule: Rule | None
+    set_by: str
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """Findings that somebody looked at and accepted.
+
+    Attributes:
+        rule: id of the rule, or the beginning of several ids.
+        match: glob on the sites it is for.
+        reason: why, in a person's words.
+        expires: the last day on which it holds; None: for ever.
+        set_by: the profile that says so.
+    """
+
+    rule: str
+    reason: str
+    match: str = "**"
+    expires: date | None = None
+    set_by: str = ""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What fails a build.
+
+    Attributes:
+        fail_on: the least severity of a finding that fails it; None: nothing does.
+        ignore: beginnings of rule ids whose findings do not.
+        require: rows or rules that must have been judged, else the gate is incomplete.
+    """
+
+    fail_on: Severity | None = None
+    ignore: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Brand:
+    """A pack in force, and how its reports look.
+
+    Attributes:
+        name: name of the pack.
+        version: its version.
+        title: what reports are headed with, empty: nothing of its own.
+        logo: PNG or SVG, read and checked; None: none.
+        templates: folder with `header.html.j2`, `footer.html.j2`, `style.css`, each optional; None: none.
+    """
+
+    name: str
+    version: str = ""
+    title: str = ""
+    logo: bytes | None = None
+    templates: Path | None = None
+
+
+@dataclass(frozen=True)
 class Checklist:
-    """Rows and rules, each rule keyed to a row.
+    """Rows and rules in force, each rule keyed to a row.
 
     Attributes:
         chapters: (title, rows) in order.
         rules: every rule, in the order of their rows, then of their ids.
         sources: {abbreviation: article}.
+        origins: {rule id: where it comes from}; a rule that is not in it is built-in.
+        overrides: what differs at some layers, in the order in which it was said.
+        suppressions: accepted findings.
+        baseline: file of the findings that were there before; None: none.
+        gate: what fails a build.
+        packs: the packs that rules come from, the built-in one left out.
+        profile: name of the profile in force; None: none.
     """
 
     chapters: tuple[tuple[str, tuple[Item, ...]], ...]
     rules: tuple[Rule, ...]
     sources: dict[str, str]
+    origins: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: tuple[Override, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    baseline: Path | None = None
+    gate: Gate = Gate()
+    packs: tuple[Brand, ...] = ()
+    profile: str | None = None
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -84,6 +191,14 @@ class Checklist:
     def rule(self, rule_id: str) -> Rule | None:
         """Return the rule with this id, or None."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+    def origin(self, rule_id: str) -> Origin:
+        """Return where a rule comes from."""
+        return self.origins.get(rule_id, Origin())
+
+    def overrides_of(self, rule_id: str) -> tuple[Override, ...]:
+        """Return what differs for a rule at some layers, in the order in which it was said."""
+        return tuple(one for one in self.overrides if one.id == rule_id)
 
     @classmethod
     def of(cls, rows: Rows, rules: Sequence[Rule]) -> Checklist:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tfhealth.conditions import Bound, Condition
+from collections.abc import Mapping
+
+from tfhealth.conditions import Condition
 from tfhealth.rules.checklist import Checklist, Item
 from tfhealth.rules.model import Constraint, Measure, Quantify, Rule
+from tfhealth.rules.wording import active_in_words, bound_in_words, breach_in_words, constraint_in_words, plain
+from tfhealth.series import Attribute
 
 __all__ = ["explain_row", "explain_rule"]
 
@@ -14,11 +18,12 @@ def explain_rule(rule: Rule, checklist: Checklist) -> str:
     item = next(item for item in checklist.items if item.id == rule.checklist)
     parts = [
         f"# {rule.id} {rule.title}",
+        *([f"Deprecated: {rule.deprecated}"] if rule.deprecated else []),
         f"Checklist row `{rule.checklist}`: {item.asks}",
         "## What is measured",
         _measure(rule.measure) + _circumstances(rule),
         "## Limits",
-        *_limits(rule.condition, rule.quantify),
+        _limits(rule.condition, rule.quantify),
         "## Why it matters",
         rule.why,
         "## What to change",
@@ -57,7 +62,7 @@ def _measure(measure: Measure) -> str:
     else:
         text = " or ".join(f"`{kind}.{measure.statistic}`" for kind in measure.kinds)
     if measure.where:
-        text += " where " + ", ".join(f"`{name}` {_constraint(one)}" for name, one in measure.where.items())
+        text += f" where {_constraints(measure.where)}"
     if measure.across:
         text += f"; over the sites: {measure.across.replace('_', ' ')}"
     if measure.relative_to:
@@ -68,71 +73,43 @@ def _measure(measure: Measure) -> str:
 def _circumstances(rule: Rule) -> str:
     texts = []
     if rule.when:
-        texts.append("only when " + ", ".join(f"`{name}` {_constraint(one)}" for name, one in rule.when.items()))
+        texts.append(f"only when {_constraints(rule.when)}")
     if rule.while_:
         holding = bound_in_words(rule.while_.holds)
         guard = _measure(rule.while_.measure).replace(";", ",")
         texts.append(f"counted while {guard}, is {holding}" if "," in guard else f"counted while {guard} is {holding}")
-    if rule.active.after_step:
-        texts.append(f"from step {rule.active.after_step} on")
-    if rule.active.until_step:
-        texts.append(f"before step {rule.active.until_step}")
+    texts += active_in_words(rule.active)
     if rule.active.probes > 1:
         texts.append(f"needs {rule.active.probes} probes")
     return "".join(f"; {text}" for text in texts) + "."
 
 
-def _constraint(constraint: Constraint) -> str:
-    if isinstance(constraint, Bound):
-        return f"is {bound_in_words(constraint)}"
-    if isinstance(constraint, list):
-        return "is one of " + ", ".join(map(_word, constraint))
-    return f"is {_word(constraint)}"
+def _constraints(constraints: Mapping[str, Constraint]) -> str:
+    return ", ".join(f"`{name}` {constraint_in_words(one, _shown)}" for name, one in constraints.items())
 
 
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool | None) else str(value)
+def _shown(value: Attribute) -> str:
+    """Return a value as a rule file has it; as code where Markdown would read something into it."""
+    text = plain(value)
+    return f"`{text}`" if set(text) & set("*[<&") else text
 
 
-def _limits(condition: Condition, quantify: str | Quantify) -> list[str]:
-    lasting = f", {condition.for_} probes in a row" if isinstance(condition.for_, int) else ""
-    if not isinstance(condition.for_, int):
-        lasting = f", without a break for {condition.for_.share:.0%} of the run or more"
-    elif condition.for_ == 1:
-        lasting = ""
-    lines = [f"- **{name}**: {bound_in_words(bound)}{lasting}" for name, bound in condition.rungs()]
+def _limits(condition: Condition, quantify: str | Quantify) -> str:
+    lines = [f"- **{name}**: {breach_in_words(condition, name, _shown)}" for name in condition.severities]
+    if condition.missing == "not_applicable":
+        lines.append("- not applicable where it is not there")
     if isinstance(quantify, Quantify):
         amount = f"{quantify.count}" if quantify.count else f"{quantify.share:.0%}"
         lines.append(f"- at {amount} of the sites or more")
     elif quantify == "all":
         lines.append("- at every site")
-    return ["\n".join(lines)]
-
-
-def bound_in_words(bound: Bound) -> str:
-    """Return a test as a phrase, e.g. `outside 0.5 to 2`."""
-    how = "" if bound.look == "each" else f"{bound.look} "
-    if bound.not_ is not None:
-        return f"not {bound_in_words(bound.not_)}"
-    for name, joint in (("all", " and "), ("any", " or ")):
-        nested = getattr(bound, name)
-        if nested is not None:
-            return joint.join(bound_in_words(one) for one in nested)
-    interval = bound.outside or bound.inside
-    if interval is not None:
-        return f"{how}{bound.test} {interval[0]:g} to {interval[1]:g}"
-    if bound.one_of is not None:
-        return "one of " + ", ".join(map(_word, bound.one_of))
-    if bound.nonfinite:
-        return "NaN or Inf"
-    value = {"above": bound.above, "below": bound.below, "equals": bound.equals}[bound.test]
-    return f"{how}{bound.test} {value:g}" if isinstance(value, float) else f"{how}{bound.test} {_word(value)}"
+    return "\n".join(lines)
 
 
 def _examples(rule: Rule) -> str:
     lines = []
     for example in rule.examples:
-        shown = example.values if example.values is not None else _word(example.value)
+        shown = f"`{example.values if example.values is not None else plain(example.value)}`"
         since = f", since step {example.step}" if example.step is not None else ""
-        lines.append(f"- `{shown}` → {example.verdict}{since}")
+        lines.append(f"- {'nothing there' if example.missing else shown} → {example.verdict}{since}")
     return "\n".join(lines)

@@ -1,117 +1,133 @@
-"""A folder of rule files -> Checklist, or every fault in it at once."""
+"""A folder, a pack's name, a profile -> the Checklist in force, or every fault in every file at once."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from ruamel.yaml.comments import CommentedBase
+from tfhealth.errors import Fault, RuleError, UsageError
+from tfhealth.rules import profile as profiles
+from tfhealth.rules.checklist import Checklist
+from tfhealth.rules.extends import Chain, follow
+from tfhealth.rules.installed import open_pack
+from tfhealth.rules.pack import Pack, built_in
+from tfhealth.rules.profile import ProfileFile
+from tfhealth.rules.resolve import resolve
 
-from tfhealth import resources
-from tfhealth.errors import Fault, RuleError, UsageError, nearest
-from tfhealth.rules import source
-from tfhealth.rules.checklist import Checklist, Rows
-from tfhealth.rules.model import Rule
+__all__ = ["Opened", "load_checklist", "open_rules"]
 
-__all__ = ["load_checklist"]
-
-ROWS_FILE = "checklist.yaml"
-
-M = TypeVar("M", bound=BaseModel)
+Named = str | os.PathLike[str]
 
 
-def load_checklist(folder: Path | str | None = None) -> Checklist:
-    """Read the rules in `folder` and its sub-folders; the built-in ones where it is None.
+@dataclass(frozen=True)
+class Opened:
+    """A checklist, and the files it is made of.
 
-    The rows are the folder's own `checklist.yaml` where it has one, else the built-in ones.
+    Attributes:
+        checklist: may be used where there are no errors.
+        packs: in the order in which they were named.
+        profiles: an extended one before the one that extends it.
+        faults: everything that is wrong or odd in any file.
+    """
+
+    checklist: Checklist
+    packs: tuple[Pack, ...]
+    profiles: tuple[ProfileFile, ...]
+    faults: tuple[Fault, ...]
+
+    @property
+    def errors(self) -> tuple[Fault, ...]:
+        """The faults with which the checklist may not be used."""
+        return tuple(fault for fault in self.faults if fault.level == "error")
+
+
+def load_checklist(rules: Named | None = None, profile: Named | Mapping[str, Any] | None = None) -> Checklist:
+    """Return the rows and rules in force.
+
+    Without arguments these are the built-in ones, as changed by the nearest pyproject.toml at or above the working
+    directory that has a table `[tool.tfhealth]`, if there is one.
+
+    Args:
+        rules: a folder of rule files, a pack's folder or the name of an installed pack, instead of the built-in rules.
+        profile: a YAML file, a pyproject.toml, or what would be in it as a mapping.
 
     Raises:
-        UsageError: `folder` is no folder or has no rule file.
+        UsageError: `rules` is neither a folder with rules nor an installed pack, or `profile` is no file.
         RuleError: every fault in every file.
+
+    Example:
+        >>> from tfhealth import load_checklist
+        >>> checklist = load_checklist(profile={"select": ["ACT"], "set": {"ACT002": "off"}})
+        >>> "ACT002" in [rule.id for rule in checklist.rules]
+        False
     """
-    return _builtin() if folder is None else _load(Path(folder))
+    opened = open_rules(rules, profile)
+    if opened.errors:
+        raise RuleError(opened.errors)
+    return opened.checklist
+
+
+def open_rules(
+    rules: Named | None = None, profile: Named | Mapping[str, Any] | None = None, today: date | None = None
+) -> Opened:
+    """Return what is in force, sound or not, with the files it is made of and what is odd in them.
+
+    Args:
+        rules: as for `load_checklist`.
+        profile: as for `load_checklist`.
+        today: the day by which suppressions expire; None: the day it is.
+
+    Raises:
+        UsageError: as `load_checklist` does.
+    """
+    if rules is None and profile is None:
+        profile = profiles.discover(Path.cwd())
+        if profile is None:
+            return Opened(_built_in(), (built_in(),), (), ())
+    chain = Chain([])
+    if rules is not None:
+        chain.base = open_pack(os.fspath(rules), chain.faults)
+    if profile is None:
+        chain.add(chain.base)
+    else:
+        _follow(profile, chain)
+    checklist = resolve(chain, today or date.today())
+    faults = dict.fromkeys(chain.faults)  # a pack that two profiles name is read twice
+    return Opened(checklist, tuple(chain.packs), tuple(chain.profiles), tuple(faults))
+
+
+def _follow(profile: Named | Mapping[str, Any], chain: Chain) -> None:
+    """Add a profile, and what it extends, to the chain."""
+    if isinstance(profile, Mapping):
+        found = profiles.from_mapping(profile, chain.faults)
+        path = None
+    else:
+        path = Path(profile)
+        if not path.is_file():
+            raise UsageError(f"{path}: no such profile.")
+        found = profiles.read_profile(_near(path), chain.faults)
+    if found is None:
+        chain.add(chain.base)
+    else:
+        follow(found, chain, path)
+
+
+def _near(path: Path) -> Path:
+    """Return a path as a person would write it who is in the working directory or in a folder near it."""
+    here = Path.cwd()
+    near = path.is_absolute() and (path.is_relative_to(here) or here.is_relative_to(path.parent))
+    return Path(os.path.relpath(path)) if near else path
 
 
 @cache
-def _builtin() -> Checklist:
-    return _load(resources.rules_dir())
-
-
-def _load(folder: Path) -> Checklist:
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: not a folder of rules.")
-    files = sorted(path for path in folder.rglob("*.y*ml") if path.name != ROWS_FILE)
-    if not files:
-        raise UsageError(f"{folder}: has no rule file (*.yaml) in it.")
-    own = folder / ROWS_FILE
-    faults: list[Fault] = []
-    rows = _read(own if own.is_file() else resources.rules_dir() / ROWS_FILE, Rows, folder, faults)
-    rules: dict[str, Rule] = {}
-    places: dict[str, Path] = {}
-    for path in files:
-        rule = _read(path, Rule, folder, faults)
-        if rule is not None:
-            faults += _misplaced(path, folder, rule, rules)
-            rules.setdefault(rule.id, rule)
-            places.setdefault(rule.id, path)
-    if rows is not None:
-        faults += [fault for rule in rules.values() for fault in _dangling(places[rule.id], folder, rule, rows)]
-    if faults or rows is None:
-        raise RuleError(faults)
-    return Checklist.of(rows, list(rules.values()))
-
-
-def _shown(path: Path, folder: Path) -> str:
-    return str(Path(folder.name) / path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-
-
-def _read(path: Path, model: type[M], folder: Path, faults: list[Fault]) -> M | None:
-    found = source.read(path, _shown(path, folder))
-    if isinstance(found, Fault):
-        faults.append(found)
-        return None
-    try:
-        return model.model_validate(_plain(found.data))
-    except ValidationError as error:
-        faults += source.faults(found, error, model)
-        return None
-
-
-def _misplaced(path: Path, folder: Path, rule: Rule, known: dict[str, Rule]) -> list[Fault]:
-    """Return what is wrong with the rule's place among the others: its file name and its id."""
-    file = _shown(path, folder)
-    found = []
-    if not path.stem.startswith(rule.id):
-        found.append(Fault(file, 1, 1, "id", f"file name must begin with the id: {rule.id}-{path.stem}{path.suffix}"))
-    if rule.id in known:
-        found.append(Fault(file, 1, 1, "id", f"{rule.id} is already the id of {known[rule.id].title!r}"))
-    return found
-
-
-def _dangling(path: Path, folder: Path, rule: Rule, rows: Rows) -> list[Fault]:
-    """Return the rows and rules that a rule names and that do not exist."""
-    items = [item.id for chapter in rows.chapters for item in chapter.items]
-    named = [("checklist", rule.checklist, items)]
-    # In a folder of few rules a cause may be a rule that lives elsewhere: only rows are checked there.
-    named += [("explained_by", name, items) for name in rule.explained_by if "." in name]
-    return [
-        Fault(_shown(path, folder), 1, 1, key, f"{name!r} is no row of the checklist{nearest(name, legal)}")
-        for key, name, legal in named
-        if name not in legal
-    ]
-
-
-def _plain(value: Any) -> Any:
-    """Return the file's data without the marks that round-trip reading leaves on it."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, CommentedBase) or type(value) in (bool, int, float, str, type(None)):
-        return value
-    for kind in (bool, int, float, str):  # ruamel's own ScalarInt, ScalarFloat and quoted strings
-        if isinstance(value, kind):
-            return kind(value)
-    return str(value)
+def _built_in() -> Checklist:
+    chain = Chain([])
+    chain.add(chain.base)
+    checklist = resolve(chain, date.today())
+    assert not chain.faults, chain.faults  # the wheel has what its tests have seen
+    return checklist

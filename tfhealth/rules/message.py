@@ -47,6 +47,8 @@ class _Formatter(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if len(format_spec) > 8 or _HUGE.search(format_spec):
             raise ValueError(f"format {format_spec!r} is too wide")
+        if format_spec.endswith("c"):  # fails for a number that no letter has, in the report of a long training
+            raise ValueError(f"format {format_spec!r} makes letters of numbers")
         if value is None:
             return "unknown"
         if isinstance(value, str):

@@ -1,45 +1,53 @@
-"""A YAML file -> plain data with the line and column of every key."""
+"""A YAML file -> plain data with the line and column of every key; what pydantic finds wrong in it -> faults."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import RoundTripConstructor
+from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.nodes import MappingNode
 
-from tfhealth.errors import Fault, nearest
+from tfhealth.errors import Fault, Level, PartError, nearest
 
-__all__ = ["Source", "read"]
+__all__ = ["MAX_DEPTH", "Source", "faults", "plain", "read"]
 
-_MAX_BYTES = 200_000
-_MAX_DEPTH = 20
+MAX_DEPTH = 20
+_MAX_CHARACTERS = 200_000
+_MOST_FAULTS = 500  # of one file; a file of ten thousand unknown keys is not worth ten thousand searches
+
+Place = tuple[str | int, ...]
+"""The keys and numbers of entries that lead to a part of a file."""
 
 
 class Source:
-    """The data of one file, and where each part of it stands."""
+    """The plain data of one file, and where each part of it stands.
 
-    def __init__(self, file: str, data: Any) -> None:
+    Attributes:
+        file: as faults show it.
+        data: mappings with text keys, lists, text, numbers, dates, bool, None.
+        places: {path: (line, column)} of every key and entry, both from 1.
+    """
+
+    def __init__(self, file: str, data: Any, places: Mapping[Place, tuple[int, int]] | None = None) -> None:
         self.file = file
         self.data = data
+        self.places = places or {}
 
     def position(self, path: Sequence[str | int]) -> tuple[int, int]:
         """Return line and column, both from 1, of the deepest part of `path` that exists in the file."""
-        node, place = self.data, (1, 1)
-        for part in path:
-            marks = getattr(node, "lc", None)
-            try:
-                mark = marks.key(part) if isinstance(node, dict) else marks.item(part)  # type: ignore[union-attr]
-                node = node[part]
-            except (KeyError, IndexError, TypeError, AttributeError):
-                break  # a required key that is not there
-            place = (mark[0] + 1, mark[1] + 1)
-        return place
+        whole = tuple(path)
+        known = (self.places[whole[:end]] for end in range(len(whole), 0, -1) if whole[:end] in self.places)
+        return next(known, (1, 1))
 
-    def real(self, path: Sequence[str | int]) -> tuple[str | int, ...]:
+    def real(self, path: Sequence[str | int]) -> Place:
         """Return the parts of `path` that are in the file: pydantic also names alternatives of a union."""
         node: Any = self.data
         found: list[str | int] = []
@@ -50,22 +58,29 @@ class Source:
                 node = node[part]
         return tuple(found)
 
-    def fault(self, path: Sequence[str | int], what: str) -> Fault:
+    def fault(self, path: Sequence[str | int], what: str, level: Level = "error") -> Fault:
         """Return a fault at `path`."""
         line, column = self.position(path)
-        return Fault(self.file, line, column, ".".join(str(part) for part in path), what)
+        return Fault(self.file, line, column, ".".join(str(part) for part in path), what, level)
 
 
 def read(path: Path, shown: str) -> Source | Fault:
     """Read the YAML file `path`, called `shown` in errors; a Fault where it is no plain YAML 1.2."""
     try:
-        text = path.read_text(encoding="utf-8")
+        size = path.stat().st_size
+        if size > 4 * _MAX_CHARACTERS:
+            return Fault(shown, 1, 1, "", f"has {size} bytes; at most {_MAX_CHARACTERS} characters are read")
+        text = path.read_text(encoding="utf-8") if path.is_file() else None
     except (OSError, UnicodeDecodeError) as error:
         return Fault(shown, 1, 1, "", f"cannot be read: {error}")
-    if len(text) > _MAX_BYTES:
-        return Fault(shown, 1, 1, "", f"has {len(text)} characters; at most {_MAX_BYTES} are read")
+    if text is None:
+        return Fault(shown, 1, 1, "", "cannot be read: it is no file")
+    if len(text) > _MAX_CHARACTERS:
+        return Fault(shown, 1, 1, "", f"has {len(text)} characters; at most {_MAX_CHARACTERS} are read")
     try:
         return _parse(text, shown)
+    except _RefusedError as refused:
+        return Fault(shown, refused.mark.line + 1, refused.mark.column + 1, "", str(refused))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -74,27 +89,86 @@ def read(path: Path, shown: str) -> Source | Fault:
         return Fault(shown, 1, 1, "", f"not YAML: {error}")
 
 
+class _RefusedError(Exception):
+    """YAML that rule files may not use."""
+
+    def __init__(self, what: str, mark: StringMark) -> None:
+        super().__init__(what)
+        self.mark = mark
+
+
+class _Plain(Composer):
+    """Composes what JSON could say too: no aliases, which grow without bound, no tags, no depth without end."""
+
+    nested = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        if isinstance(event, AliasEvent) or event.anchor:
+            raise _RefusedError("anchors and aliases are not allowed", event.start_mark)
+        if event.ctag is not None:
+            raise _RefusedError("tags are not allowed", event.start_mark)
+        if isinstance(parent, MappingNode) and index is None and not isinstance(event, ScalarEvent):
+            raise _RefusedError("a key must be text, not a list or a mapping", event.start_mark)
+        if isinstance(event, ScalarEvent) and event.value == "<<":
+            raise _RefusedError("merge keys (<<) are not allowed", event.start_mark)
+        self.nested += 1
+        if self.nested > MAX_DEPTH:
+            raise _RefusedError(f"nested more than {MAX_DEPTH} deep", event.start_mark)
+        node = super().compose_node(parent, index)
+        self.nested -= 1
+        return node
+
+
+class _Dateless(RoundTripConstructor):
+    """Leaves days as text: one that does not exist is then a fault of the key that holds it."""
+
+
+_Dateless.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_scalar)
+
+
 def _parse(text: str, shown: str) -> Source | Fault:
-    depth = 0
-    for event in YAML(typ="rt", pure=True).parse(text):
-        name = type(event).__name__
-        mark = event.start_mark
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            return Fault(shown, mark.line + 1, mark.column + 1, "", "anchors and aliases are not allowed")
-        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
-        if depth > _MAX_DEPTH:
-            return Fault(shown, mark.line + 1, mark.column + 1, "", f"nested more than {_MAX_DEPTH} deep")
-    data = YAML(typ="rt", pure=True).load(text)
+    yaml = YAML(typ="rt", pure=True)
+    yaml.Composer, yaml.Constructor = _Plain, _Dateless
+    data = yaml.load(text)
     if not isinstance(data, dict):
         found = "empty" if data is None else "a list" if isinstance(data, list) else "a single value"
         return Fault(shown, 1, 1, "", f"must be a mapping of keys, is {found}")
-    return Source(shown, data)
+    places: dict[Place, tuple[int, int]] = {}
+    _mark(data, (), places)
+    return Source(shown, plain(data), places)
+
+
+def _mark(node: Any, path: Place, places: dict[Place, tuple[int, int]]) -> None:
+    """Note where every key and entry below `node` stands."""
+    if isinstance(node, dict):
+        below = [(key, value, node.lc.key) for key, value in node.items()]  # type: ignore[attr-defined]
+    else:
+        below = [(number, value, node.lc.item) for number, value in enumerate(node)]
+    for part, value, place in below:
+        line, column = place(part)
+        here = (*path, part if isinstance(node, list) else str(part))
+        places[here] = (line + 1, column + 1)
+        if isinstance(value, dict | list):
+            _mark(value, here, places)
+
+
+def plain(value: Any) -> Any:
+    """Return data without the types that the reader, or Python, makes of text, numbers, mappings and lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value if value is None or isinstance(value, date) else str(value)
 
 
 def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Turn what pydantic found in `source` into faults that name the legal keys and the nearest one."""
-    found: dict[tuple[str | int, ...], list[tuple[str, str]]] = {}
-    for detail in error.errors(include_url=False, include_context=True):
+    found: dict[Place, list[tuple[str, str]]] = {}
+    for detail in error.errors(include_url=False, include_context=True)[:_MOST_FAULTS]:
         *_, last = (None, *detail["loc"])
         path = source.real(detail["loc"])
         if detail["type"] == "extra_forbidden":
@@ -106,12 +180,15 @@ def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> li
             path = (*path, str(last))
         else:
             what = detail["msg"].removeprefix("Value error, ")
+            error_of_ours = detail.get("ctx", {}).get("error")
+            if isinstance(error_of_ours, PartError):
+                path = (*path, *error_of_ours.path)
         found.setdefault(path, []).append((detail["type"], what))
     # Every alternative of a union complains: where one of them went deeper into the file, that is what was meant.
     return [source.fault(path, _either(said)) for path, said in found.items() if not _is_prefix(path, found)]
 
 
-def _is_prefix(path: tuple[str | int, ...], others: Iterable[tuple[str | int, ...]]) -> bool:
+def _is_prefix(path: Place, others: Iterable[Place]) -> bool:
     return bool(path) and any(len(other) > len(path) and other[: len(path)] == path for other in others)
 
 

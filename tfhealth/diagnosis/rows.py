@@ -1,0 +1,60 @@
+"""(rows of the checklist, decisions) -> every row and every rule with its verdict and the grounds for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfhealth.decide import Decision
+from tfhealth.result import Row, RuleVerdict, Verdict
+from tfhealth.rules.checklist import Item
+
+__all__ = ["row_of", "rule_verdict"]
+
+# Of several rules on one row the first of these wins: what was not measured is never a pass.
+_WORST: tuple[Verdict, ...] = ("fail", "warn", "suppressed", "error", "not_measured", "pass", "not_applicable")
+
+_NEEDS_EXPERIMENT = "a fit does not show this: it takes an experiment, which this version does not run yet"
+_NEEDS_COMPARISON = "needs a second run to compare with, which this version does not do yet"
+_NO_RULE = "this version has no rule for it yet"
+
+
+def rule_verdict(decision: Decision) -> RuleVerdict:
+    """Return what one rule decided."""
+    rule = decision.rule
+    reason = decision.reason
+    if decision.severity == "info":
+        reason = f"noted, not a fault: {rule.title} at {reason}"
+    return RuleVerdict(
+        rule=rule.id, title=rule.title, checklist=rule.checklist, verdict=_verdict(decision), reason=reason
+    )
+
+
+def row_of(item: Item, decisions: Sequence[Decision]) -> Row:
+    """Decide one row of the checklist from the rules keyed to it."""
+    if not decisions:
+        verdict, reason = _unruled(item)
+        return Row(id=item.id, asks=item.asks, verdict=verdict, reason=reason, rules=[])
+    worst = min(decisions, key=lambda decision: _WORST.index(_verdict(decision)))
+    said = rule_verdict(worst).reason
+    reason = said if worst.verdict in ("pass", "not_applicable") else f"{worst.rule.title}: {said}"
+    return Row(
+        id=item.id,
+        asks=item.asks,
+        verdict=_verdict(worst),
+        reason=reason,
+        rules=[decision.rule.id for decision in decisions],
+    )
+
+
+def _verdict(decision: Decision) -> Verdict:
+    return next(name for name in _WORST if name == decision.verdict)
+
+
+def _unruled(item: Item) -> tuple[Verdict, str]:
+    if item.guide is not None:
+        return "guide", item.guide
+    if item.missing is not None:
+        return "not_measured", item.missing
+    if "fit" in item.how or "static" in item.how:
+        return "not_measured", _NO_RULE
+    return "not_measured", _NEEDS_EXPERIMENT if "preflight" in item.how else _NEEDS_COMPARISON

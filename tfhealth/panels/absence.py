@@ -1,0 +1,70 @@
+"""Why a rule cannot be decided: what it looks at is not there, or the run has nothing of the kind it is about."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from tfhealth.plan import described, fits
+from tfhealth.rules.model import Measure
+from tfhealth.run import Run
+
+__all__ = ["Absent", "Undecided", "raise_missing", "raise_unfit", "why_missing"]
+
+
+class Undecided(Exception):  # noqa: N818 - no error, but the end of the work
+    """Ends the work on a rule early.
+
+    Args:
+        verdict: what it comes to: not_measured, not_applicable.
+        reason: one sentence.
+    """
+
+    def __init__(self, verdict: str, reason: str) -> None:
+        super().__init__(reason)
+        self.verdict, self.reason = verdict, reason
+
+
+class Absent(Undecided):
+    """What a rule looks at is not there at any site that it is about: it is not measured, unless the rule says more."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("not_measured", reason)
+
+
+def raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoReturn:
+    """Raise for a statistic without any series: not asked for here, or not to be had.
+
+    Raises:
+        Undecided: sites of the kind were seen, but none that the measure is about.
+        Absent: it was not measured.
+    """
+    seen = [described(site, attributes) for site, attributes in run.sites.items() if site.kind == kind]
+    if seen and not any(fits(measure.where, attributes) for attributes in seen):
+        raise_unfit(measure)
+    raise Absent(why_missing(run, kind, statistic))
+
+
+def raise_unfit(measure: Measure) -> NoReturn:
+    """Raise where sites of the kind were seen, but none that the measure is about.
+
+    Raises:
+        Undecided: it is about others.
+        Absent: it asks for one by its name.
+    """
+    name = measure.where.get("name")
+    if isinstance(name, str):
+        raise Absent(f"no {measure.kind} named {name} was seen in this run")
+    raise Undecided("not_applicable", f"no {measure.kind} of the kind that this rule is about")
+
+
+def why_missing(run: Run, kind: str, statistic: str) -> str:
+    """Return why nothing was measured: what capture noted about it, else that it was not asked for."""
+    for note in run.notes:
+        if note.subject in (f"{kind}.{statistic}", kind, "probes"):
+            return note.why
+    for note in run.notes:
+        if note.subject.startswith(f"{kind} "):
+            return note.why
+    if any(site.kind == kind for site in run.sites):
+        return f"{kind} {statistic} was not probed in this run"
+    return f"no {kind} was seen in this run"

@@ -1,0 +1,48 @@
+"""Tensor -> numbers: every statistic once, as the sums it needs on the device and the formula that finishes it.
+
+A statistic names the `sums` that the probed step computes (`tfhealth.capture.reductions` knows how) and a NumPy
+`finish` that turns them into the recorded value. Only sums, means, minima and maxima cross the seam, so they combine
+over replicas before they are finished, and this package needs no TensorFlow.
+"""
+
+from tfhealth.errors import nearest
+from tfhealth.statistics.builtin import DEAD_WINDOW, STATISTICS, SUMS
+from tfhealth.statistics.model import Statistic, Sum
+from tfhealth.statistics.plugins import TENSORS, load, offered, statistic
+
+__all__ = ["DEAD_WINDOW", "STATISTICS", "SUMS", "Statistic", "Sum", "find", "statistic", "statistic_names"]
+
+
+def statistic_names(kind: str) -> tuple[str, ...]:
+    """Return the names to choose from at sites of `kind`: built-in ones, then those of installed packages.
+
+    Of the latter only the names are read, so some may turn out to exist at other kinds of site.
+    """
+    names = [one.name for one in STATISTICS if kind in one.kinds]
+    if kind in TENSORS:
+        names += [entry.name for entry in offered()]
+    return tuple(dict.fromkeys(names))
+
+
+def find(kind: str, name: str) -> Statistic:
+    """Return the statistic `name` at sites of `kind`: a built-in one, else that of an installed package.
+
+    Raises:
+        ValueError: there is none, or the package's one cannot be used; the text says what is legal, or who is to blame.
+    """
+    for one in STATISTICS:
+        if one.name == name and kind in one.kinds:
+            return one
+    try:
+        other = load(name) if kind in TENSORS else None
+    except KeyError:
+        other = None
+    if other is None:
+        legal = statistic_names(kind)
+        raise ValueError(
+            f"statistic {name!r} does not exist at {kind} sites; legal: {', '.join(legal) or 'none'}"
+            f"{nearest(name, legal)}"
+        )
+    if kind not in other.kinds:
+        raise ValueError(f"statistic {name!r} does not exist at {kind} sites, only at: {', '.join(other.kinds)}")
+    return other
