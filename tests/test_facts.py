@@ -188,7 +188,7 @@ BATCHES = tf.data.Dataset.from_tensors((X, X))
 def test_validation_share_is_known_from_the_arguments_of_fit(arguments, expected):
     """From the split, or from the lengths of arrays; data sets and nonsense have none."""
     bound = inspect.signature(keras.Model.fit).bind(None, **arguments)
-    assert script._told(bound)["data"] == {"validation_share": expected}
+    assert script._told(bound)["data"].get("validation_share") == expected
 
 
 def test_the_command_records_the_validation_share(tmp_path):

@@ -357,7 +357,7 @@ def test_every_builtin_statistic_states_its_range():
     """A range is a lower and a higher number, and a share is between 0 and 1."""
     assert [one.name for one in STATISTICS if one.legal is None or not one.legal[0] < one.legal[1]] == []
     assert {one.legal for one in STATISTICS if one.unit == "share"} == {(0.0, 1.0)}
-    assert {kind for one in STATISTICS for kind in one.kinds} == set(KINDS) - {"fact"}
+    assert {kind for one in STATISTICS for kind in one.kinds} == set(KINDS) - {"experiment", "fact", "layer"}
 
 
 def test_a_rule_on_a_statistic_of_a_package_has_its_examples_judged(install):

@@ -20,7 +20,7 @@ KEYS = (
 )
 TESTS = "look, window, above, below, outside, inside, equals, one_of, like, nonfinite, all, any, not"
 STATISTICS = "mean, std, nonfinite, saturated_fraction, dead_fraction"
-KINDS = "input, label, prediction, activation, gradient, weight, update, loss, log, fact"
+KINDS = "input, label, prediction, activation, gradient, weight, update, loss, log, experiment, layer, fact"
 
 # Fewer rows than the built-in ones: they are read anew for every folder.
 ROWS = """\

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tfhealth.capture.callback import HealthCallback
     from tfhealth.diagnosis import evaluate
     from tfhealth.errors import Error, RuleError, RunError, UsageError
+    from tfhealth.experiments import experiment
+    from tfhealth.preflight.run import preflight
     from tfhealth.report import write_report
     from tfhealth.result import Finding, Result
     from tfhealth.rules import Checklist, Rule, load_checklist
@@ -33,8 +35,10 @@ _PUBLIC = {
     "RunError": ("tfhealth.errors", "RunError"),
     "UsageError": ("tfhealth.errors", "UsageError"),
     "evaluate": ("tfhealth.diagnosis", "evaluate"),
+    "experiment": ("tfhealth.experiments", "experiment"),
     "load_checklist": ("tfhealth.rules", "load_checklist"),
     "load_run": ("tfhealth.run", "load"),
+    "preflight": ("tfhealth.preflight.run", "preflight"),
     "write_report": ("tfhealth.report", "write_report"),
 }
 
@@ -51,8 +55,10 @@ __all__ = [
     "UsageError",
     "__version__",
     "evaluate",
+    "experiment",
     "load_checklist",
     "load_run",
+    "preflight",
     "write_report",
 ]
 

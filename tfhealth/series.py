@@ -25,6 +25,8 @@ KINDS = {
     "update": "the change that one step made to one variable",
     "loss": "the loss of the batch, before any averaging",
     "log": "one entry of Keras's epoch logs",
+    "experiment": "what was tried on clones of the model before a training",
+    "layer": "a layer of the model, as it is built; nothing is measured there",
     "fact": "a setting of the model, the optimizer, the fit or the machine",
 }
 

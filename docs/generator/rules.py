@@ -13,7 +13,7 @@ __all__ = ["chapters", "counts", "index_page", "rule_page"]
 _HOW = {
     "fit": "what a fit shows",
     "static": "the model and its settings",
-    "preflight": "an experiment before training (not in this version)",
+    "preflight": "an experiment before training (this version has `overfit_tiny`)",
     "guide": "a question to you",
     "compare": "a second run (not in this version)",
 }

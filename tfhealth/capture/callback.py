@@ -15,6 +15,7 @@ from typing import Any, Literal
 import keras
 
 from tfhealth import baseline, report
+from tfhealth.capture.facts.data import described
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.session import HealthWarning, Session
 from tfhealth.capture.told import Facts, checked
@@ -53,6 +54,8 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             working directory that has a table `[tool.tfhealth]`.
         facts: what only you know, for rules to judge: {site: {name: text, number, True, False or None}}. What was
             recorded stands, except of `data` and `fit`.
+        data: what you give to fit as x, or (x, y), where `tfhealth run` does not see it: an array, several, or a data
+            set. It is described in the fact `data` when the callback is made; nothing of it is iterated or kept.
 
     Raises:
         UsageError, RuleError: at once, for arguments and rules that cannot be meant.
@@ -77,6 +80,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         name: str | None = None,
         profile: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         facts: Mapping[str, Mapping[str, Attribute]] | None = None,
+        data: Any = None,
     ) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
@@ -88,6 +92,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         self.every, self.overhead, self.on_fail, self.verbose, self.exact = every, overhead, on_fail, verbose, exact
         self.name, self.out = name, Path(DEFAULT_OUT if out is None else out)
         self.facts: Facts = checked({} if facts is None else facts)
+        self.described: Facts = {} if data is None else {"data": described(data)}
         self.told: Facts = {}
         self.result: Result | None = None
         self.run_dir: Path | None = None
@@ -172,7 +177,7 @@ class _Watch:
             for rule in self.checklist.rules
             if can_reach(rule, overrides[rule.id], "critical")
         ]
-        self.session.start(callback.params or {}, [callback.told, callback.facts])
+        self.session.start(callback.params or {}, [callback.described, callback.told, callback.facts])
         callback.run_dir = self.session.recorder.folder
 
     def _flushed(self) -> None:

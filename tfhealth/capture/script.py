@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from tfhealth.capture.callback import HealthCallback
+from tfhealth.capture.facts.data import fit_data
 from tfhealth.capture.told import Facts
 from tfhealth.result import Result
 from tfhealth.series import Attribute
@@ -142,27 +143,7 @@ def _told(bound: inspect.BoundArguments) -> Facts:
         "class_weight": given.get("class_weight") is not None,
         "sample_weight": given.get("sample_weight") is not None,
     }
-    share: float | None = None
+    data: dict[str, Attribute] = {}
     with suppress(Exception):  # data may be of any type, and of no type may it end the fit
-        share = _validation_share(given)
-    return {"fit": fit, "data": {"validation_share": share}}
-
-
-def _validation_share(given: Mapping[str, Any]) -> float | None:
-    """Return the share of all samples that fit validates on; None where the data does not say how many it has."""
-    held_out = given.get("validation_data")
-    if held_out is None:
-        return float(given.get("validation_split") or 0.0)
-    training = _samples(given.get("x"))
-    validation = _samples(held_out[0] if isinstance(held_out, tuple | list) and held_out else held_out)
-    if training is None or validation is None or training + validation == 0:
-        return None
-    return validation / (training + validation)
-
-
-def _samples(data: Any) -> int | None:
-    """Return the length of an array, or of the first of several; None for data sets and generators."""
-    arrays = keras.tree.flatten(data)
-    shape = getattr(arrays[0], "shape", None) if arrays else None
-    length = shape[0] if shape else None
-    return int(length) if isinstance(length, int) else None
+        data = fit_data(given)
+    return {"fit": fit, "data": data}

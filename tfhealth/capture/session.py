@@ -89,11 +89,13 @@ class Session:
         return recorder
 
     def _record_facts(self, params: Mapping[str, Any], told: Sequence[Facts]) -> None:
-        found, failed = facts.collect(self.model, params, told)
+        found, layers, failed = facts.collect(self.model, params, told)
         for name, attributes in found.items():
             self.recorder.site(Site("fact", name), attributes)
         for group, why in failed:
             self.recorder.note(group, why)
+        for layer, attributes, position in layers:
+            self.recorder.site(layer, attributes, position)
         for site, weight in sites.frozen(self.model):
             self.recorder.site(site, weight)
 

@@ -38,6 +38,8 @@ def raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoRe
         Undecided: sites of the kind were seen, but none that the measure is about.
         Absent: it was not measured.
     """
+    if kind == "experiment":
+        raise Absent(_why_not_tried(measure, run))
     seen = [described(site, attributes) for site, attributes in run.sites.items() if site.kind == kind]
     if seen and not any(fits(measure.where, attributes) for attributes in seen):
         raise_unfit(measure)
@@ -55,6 +57,16 @@ def raise_unfit(measure: Measure) -> NoReturn:
     if isinstance(name, str):
         raise Absent(f"no {measure.kind} named {name} was seen in this run")
     raise Undecided("not_applicable", f"no {measure.kind} of the kind that this rule is about")
+
+
+def _why_not_tried(measure: Measure, run: Run) -> str:
+    """Return why an experiment yielded nothing: what went wrong with it, or how to have it run."""
+    for site, attributes in run.sites.items():
+        if site.kind == "experiment" and fits(measure.where, described(site, attributes)):
+            return next((note.why for note in run.notes if note.subject == str(site)), f"{site} yielded nothing")
+    name = measure.where.get("name")
+    which = f"the experiment {name}" if isinstance(name, str) else "an experiment"
+    return f"a fit does not show this: `tfhealth.preflight(model, x, y)` runs {which}"
 
 
 def why_missing(run: Run, kind: str, statistic: str) -> str:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tfhealth.conditions import Bound
 from tfhealth.derive import ACROSS, REFERENCES, Expression, compile_expression
 from tfhealth.errors import PartError, about, nearest
+from tfhealth.experiments import find as find_experiment
 from tfhealth.series import KINDS, Attribute
 from tfhealth.statistics import find
 
@@ -22,6 +23,19 @@ class _Model(BaseModel):
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind of site {kind!r} is unknown; legal: {', '.join(KINDS)}{nearest(kind, KINDS)}")
+
+
+def _check_experiment(measure: Measure) -> None:
+    """Check that an experiment which a measure asks for by its name is there and yields what is read."""
+    name = measure.where.get("name")
+    if not isinstance(name, str):
+        return
+    with about("where", "name"):
+        legal = find_experiment(name).statistics
+        for kind, statistic in measure.needs:
+            if kind == "experiment" and statistic not in legal:
+                what = f"experiment {name!r} does not yield {statistic!r}; legal: {', '.join(legal)}"
+                raise ValueError(what + nearest(statistic, legal))
 
 
 class Measure(_Model):
@@ -52,6 +66,8 @@ class Measure(_Model):
                     find(kind, statistic)  # its ValueError says what is legal
         elif not self.kinds or (self.statistic is None) == (self.attribute is None):
             raise ValueError("needs either expr, or site with one of statistic and attribute")
+        if self.kinds == ("experiment",):
+            _check_experiment(self)
         for kind in self.kinds if self.expr is None else ():
             with about("site"):
                 _check_kind(kind)

@@ -20,7 +20,7 @@ __all__ = ["GROUP", "TENSORS", "load", "offered", "statistic"]
 GROUP = "tfhealth.statistics"
 """The entry point group: the name is the statistic's, the value is `module:attribute`."""
 
-TENSORS = tuple(kind for kind in KINDS if kind not in ("log", "fact"))
+TENSORS = tuple(kind for kind in KINDS if kind not in ("log", "experiment", "layer", "fact"))
 """The kinds of site where there is a tensor to reduce."""
 
 _COMBINE = ("sum", "mean", "min", "max")

@@ -22,7 +22,7 @@ __all__ = ["TESTS_SCHEMA", "Expectation", "Trial", "TrialFile", "Word", "tests_s
 
 TESTS_SCHEMA = "tests-1.schema.json"
 _MAX_VALUES = 1_000_000  # of all series of a test, and of all its logs
-_MEASURED = tuple(kind for kind in KINDS if kind not in ("log", "fact"))
+_MEASURED = tuple(kind for kind in KINDS if kind not in ("log", "layer", "fact"))
 
 Word = Literal["pass", "warn", "fail", "not_applicable", "not_measured", "suppressed", "error"]
 

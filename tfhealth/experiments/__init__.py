@@ -1,0 +1,11 @@
+"""A trial of the model -> series: what can be tried before a training, built in or from installed packages.
+
+An experiment names the statistics that it yields; `tfhealth.preflight` runs it on clones of the model, and rules judge
+what it yielded, like everything else. This package needs no TensorFlow; an experiment imports it inside of itself.
+"""
+
+from tfhealth.experiments.builtin import EXPERIMENTS
+from tfhealth.experiments.model import Experiment, experiment
+from tfhealth.experiments.plugins import find, load, names, yielding
+
+__all__ = ["EXPERIMENTS", "Experiment", "experiment", "find", "load", "names", "yielding"]

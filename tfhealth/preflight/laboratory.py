@@ -1,0 +1,137 @@
+"""Names of experiments -> what they yielded, in a Recorder; or a note why it is not there."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tfhealth.capture import facts
+from tfhealth.experiments import Experiment, find
+from tfhealth.preflight.trial import OutOfTime, Trial
+from tfhealth.preflight.untouched import untouched
+from tfhealth.recorder import Recorder
+from tfhealth.series import Floats, Probe, Site
+
+__all__ = ["Laboratory"]
+
+
+@dataclass(eq=False)
+class Laboratory:
+    """Runs experiments one after another.
+
+    Args:
+        model: the caller's compiled model.
+        data: its inputs and targets.
+        recorder: where everything goes.
+        budget: seconds for all experiments together, from now on.
+        seed: with which each experiment begins.
+    """
+
+    model: Any
+    data: tuple[Any, Any]
+    recorder: Recorder
+    budget: float
+    seed: int
+    _began: float = field(default_factory=time.monotonic)
+
+    def record_facts(self) -> None:
+        """Record what the model says of itself, as for a fit."""
+        try:
+            found, layers, failed = facts.collect(self.model, {}, [])
+        except Exception as error:
+            self.recorder.note("facts", _told(error))
+            return
+        for name, attributes in found.items():
+            self.recorder.site(Site("fact", name), attributes)
+        for layer, attributes, position in layers:
+            self.recorder.site(layer, attributes, position)
+        for subject, why in failed:
+            self.recorder.note(subject, why)
+
+    def run(self, names: Sequence[str], verbose: int) -> None:
+        """Run the experiments by their names, behind a progress bar on standard error."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        console = Console(file=sys.stderr)
+        progress = Progress(*columns, console=console, disable=not verbose, transient=True)
+        with progress:
+            task = progress.add_task("preflight", total=len(names))
+            for name in names:
+                progress.update(task, description=f"preflight: {name}")
+                self._attempt(name)
+                progress.advance(task)
+
+    def _attempt(self, name: str) -> None:
+        site = Site("experiment", name)
+        began = time.monotonic()
+        try:
+            found = find(name)
+            values = _checked(found, self._yielded(found))
+        except OutOfTime:
+            what = f"the budget of {self.budget:g} s ended during it" if began < self._deadline else self._late()
+            self.recorder.note(str(site), f"not measured: {what}; a larger one is `preflight(…, budget=…)`")
+        except (Exception, SystemExit) as error:
+            self.recorder.note(str(site), f"not measured: {_told(error)}")
+        else:
+            self._write(site, values)
+        self.recorder.site(site, {"seconds": round(time.monotonic() - began, 3)})
+
+    @property
+    def _deadline(self) -> float:
+        return self._began + self.budget
+
+    def _late(self) -> str:
+        return f"the budget of {self.budget:g} s was used up before it"
+
+    def _yielded(self, one: Experiment) -> Any:
+        """Return what an experiment yields; whatever it draws, the next one begins with the same seed."""
+        trial = Trial(self.seed, self.model, self.data, self._deadline)
+        trial.check_time()
+        with untouched(self.seed):
+            return one.run(trial)
+
+    def _write(self, site: Site, values: Mapping[str, Floats]) -> None:
+        """Record series, those of the same length side by side."""
+        self.recorder.site(site, {})
+        lengths: dict[int, list[str]] = defaultdict(list)
+        for statistic, series in values.items():
+            lengths[len(series)].append(statistic)
+        for length, statistics in lengths.items():
+            layout = self.recorder.layout([Probe(site, statistic) for statistic in statistics])
+            rows = np.stack([values[statistic] for statistic in statistics], axis=1)
+            self.recorder.append(layout, np.arange(length, dtype=np.int64), rows)
+
+
+def _checked(one: Experiment, found: Any) -> dict[str, Floats]:
+    """Return what was yielded as float64[n] each.
+
+    Raises:
+        TypeError, ValueError: it is something else than was declared.
+    """
+    declared = ", ".join(one.statistics)
+    if not isinstance(found, Mapping):
+        raise TypeError(f"it declares {declared}, but yielded no mapping: {type(found).__name__}")
+    if set(found) != set(one.statistics):
+        raise ValueError(f"it declares {declared}, but yielded {', '.join(map(str, found)) or 'nothing'}")
+    values = {}
+    for statistic in one.statistics:
+        try:
+            series = np.asarray(found[statistic], np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"{statistic} is no sequence of numbers") from None
+        if series.ndim != 1 or not len(series):
+            raise ValueError(f"{statistic} must be a sequence of numbers, at least one, received shape {series.shape}")
+        values[statistic] = series
+    return values
+
+
+def _told(error: BaseException) -> str:
+    text = " ".join(str(error).split())  # TensorFlow says the cause at the end, Python at the beginning
+    return f"{type(error).__name__}: {text if len(text) <= 500 else f'{text[:250]} … {text[-250:]}'}"

@@ -1,0 +1,123 @@
+"""(compiled model, data) -> `Trial`: fresh clones of the one and copies from the head of the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["OutOfTime", "Trial"]
+
+
+class OutOfTime(Exception):  # noqa: N818 - no error, but the end of the work
+    """Ends an experiment for which no time is left."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What an experiment is given; nothing that it does with it reaches the caller's model or data.
+
+    Attributes:
+        seed: the seed of everything random in the experiment.
+    """
+
+    seed: int
+    _model: Any
+    _data: tuple[Any, Any]
+    _deadline: float
+
+    def model(self) -> Any:
+        """Return a fresh clone of the compiled model: its weights and settings, an optimizer that took no step yet."""
+        self.check_time()
+        clone = _uncompiled_clone(self._model)
+        if self._model.built:
+            if not clone.built:
+                clone(keras.tree.map_structure(keras.ops.convert_to_tensor, self.batch(1)[0]))
+            clone.set_weights([np.array(one) for one in self._model.get_weights()])
+        _compile_like(clone, self._model)
+        return clone
+
+    def batch(self, n: int) -> tuple[Any, Any]:
+        """Return (x, y) of the first n samples, or of all where there are fewer: NumPy arrays, structured as given."""
+        self.check_time()
+        x, y = (keras.tree.map_structure(lambda one: np.array(one[:n]), part) for part in self._data)
+        return x, y
+
+    def check_time(self) -> None:
+        """Raise where no time is left; whoever takes many steps calls this before each."""
+        if time.monotonic() > self._deadline:
+            raise OutOfTime
+
+
+def _uncompiled_clone(model: Any) -> Any:
+    """Return a model of the same architecture with weights of its own."""
+    given = getattr(model, "_auto_config", None)
+    if given is not None and type(model).get_config is keras.Model.get_config:  # neither Sequential nor functional
+        return type(model)(**given.config)  # what __init__ was given; Keras keeps it where that is plain values
+    with _compiling_nothing():
+        return keras.models.clone_model(model)
+
+
+@contextmanager
+def _compiling_nothing() -> Iterator[None]:
+    """Keep `clone_model` from compiling: it does so from a configuration, which a loss of the user's may not have."""
+    shadows = {"get_compile_config": lambda self: {}, "compile_from_config": lambda self, config: None}
+    try:
+        for name, method in shadows.items():
+            setattr(keras.Model, name, method)
+        yield
+    finally:
+        for name in shadows:
+            delattr(keras.Model, name)
+
+
+def _compile_like(clone: Any, model: Any) -> None:
+    """Compile a clone with the settings of `model`, and with objects of its own.
+
+    The loss is a twin of the object itself, since a class or function that is registered nowhere cannot be made again
+    from its configuration. The optimizer is made from its settings as they stand now.
+    """
+    if type(model).compile is not keras.Model.compile:
+        if type(model).compile_from_config is keras.Model.compile_from_config:
+            raise TypeError(f"{type(model).__name__} has its own compile(), and no compile_from_config() to repeat it")
+        clone.compile_from_config(model.get_compile_config())
+        return
+    settings = dict(model._compile_config.config)
+    settings |= {name: _metrics(settings.get(name)) for name in ("metrics", "weighted_metrics")}
+    settings["loss"] = _losses(settings.get("loss"))
+    settings["optimizer"] = type(model.optimizer).from_config(model.optimizer.get_config())
+    clone.compile(**settings)
+
+
+def _losses(given: Any) -> Any:
+    """Return the same losses, each object of Keras's a twin with the same attributes.
+
+    `copy.deepcopy` is no help: Keras copies by way of the configuration.
+    """
+    if isinstance(given, Mapping):
+        return {name: _losses(one) for name, one in given.items()}
+    if isinstance(given, list | tuple):
+        return [_losses(one) for one in given]
+    if not isinstance(given, keras.Loss):
+        return given
+    held = vars(given)
+    if any(isinstance(one, keras.Variable | keras.Layer | tf.Variable) for one in held.values()):
+        raise TypeError(f"the loss {type(given).__name__} holds variables, of which a clone cannot have its own")
+    twin = object.__new__(type(given))
+    twin.__dict__.update(held)
+    return twin
+
+
+def _metrics(given: Any) -> Any:
+    """Return the same metrics, and for each object that has a state another one."""
+    if isinstance(given, Mapping):
+        return {name: _metrics(one) for name, one in given.items()}
+    if isinstance(given, list | tuple):
+        return [_metrics(one) for one in given]
+    return type(given).from_config(given.get_config()) if isinstance(given, keras.Metric) else given
