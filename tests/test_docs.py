@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 import tfhealth
-from tfhealth import HealthCallback, load_checklist, load_run
+from tests.asking import asking
+from tfhealth import load_checklist, load_run
 from tfhealth.cli.exits import Exit
 from tfhealth.cli.main import build_parser
 
@@ -102,8 +103,9 @@ def test_documented_attributes_are_those_of_a_fit(tmp_path):
     recorded = runpy.run_path(str(ROOT / "docs/generator/words.py"))["RECORDED"]
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(2, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    callback = HealthCallback(out=tmp_path, formats="json", verbose=0)
-    model.fit(np.ones((32, 4)), np.zeros(32, int), verbose=0, callbacks=[callback])
+    callback = asking(tmp_path)
+    x, y = np.ones((32, 4)), np.zeros(32, int)
+    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[callback])
     seen: dict[str, set[str]] = {}
     for site, attributes in load_run(callback.run_dir).sites.items():
         seen.setdefault(site.kind, set()).update(attributes)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.models import cnn, data, quiet, trained
 from tfhealth import HealthCallback, load_run
-from tfhealth.capture import patches, reductions, step
+from tfhealth.capture import patches, probes, reductions, replica, step
 from tfhealth.capture.session import HealthWarning
 from tfhealth.cli import main
 
@@ -70,10 +70,10 @@ def test_a_broken_probe_costs_one_warning_and_a_reason(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (step.sites, "locate"),
-        (step.ProbedStep, "_ring"),
+        (probes.sites, "locate"),
+        (replica.Replica, "ring"),
         (step.ProbedStep, "_compiled"),
-        (step.ProbedStep, "drain"),
+        (probes.Probes, "drain"),
         (patches.Tap, "layer_called"),
         (patches.Tap, "loss_computed"),
     ],
@@ -196,7 +196,7 @@ def test_a_model_without_an_optimizer_trains_and_says_what_is_missing(tmp_path):
     rows = {row.id: row for row in callback.result.checklist}
     for row in ("grad.exploding", "grad.update-ratio"):
         assert rows[row].verdict == "not_measured"
-        assert "the model has no optimizer" in rows[row].reason
+        assert "hands no variable to an optimizer" in rows[row].reason
     assert rows["data.standardized"].verdict == "pass"
 
 

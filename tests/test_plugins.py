@@ -123,9 +123,10 @@ def install(tmp_path, monkeypatch):
 def rules_on(folder, *measures):
     """Write a rule for each `kind.statistic`, ACT901 and on."""
     files = {}
-    for number, measure in enumerate(measures, 901):
-        text = RULE.replace("ACT901", f"ACT{number}")
-        files[f"ACT{number}-x.yaml"] = text.replace("{site: activation, statistic: std}", f"{{expr: {measure}}}")
+    for number, measure in enumerate(measures):
+        name = f"ACT{901 + number}" if number < 99 else f"BCT{number}"
+        text = RULE.replace("ACT901", name)
+        files[f"{name}-x.yaml"] = text.replace("{site: activation, statistic: std}", f"{{expr: {measure}}}")
     return write_rules(folder / "rules", files)
 
 

@@ -19,8 +19,12 @@ KEYS = (
     "references, explained_by, examples, deprecated"
 )
 TESTS = "look, window, above, below, outside, inside, equals, one_of, like, nonfinite, all, any, not"
-STATISTICS = "mean, std, nonfinite, saturated_fraction, dead_fraction"
-KINDS = "input, label, prediction, activation, gradient, weight, update, loss, log, experiment, layer, fact"
+STATISTICS = "mean, std, minimum, maximum, zero_fraction, nonfinite, saturated_fraction, dead_fraction"
+KINDS = (
+    "input, label, prediction, activation, gradient, weight, update, loss, validation_input, validation_label, "
+    "validation_prediction, log, experiment, "
+    "layer, fact"
+)
 
 # Fewer rows than the built-in ones: they are read anew for every folder.
 ROWS = """\
@@ -98,7 +102,8 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
         ]),
         ("{site: activation, statistic: std}", "{expr: loss.regularisation / loss.data}", [
             "4:11 measure.expr: statistic 'regularisation' does not exist at loss sites; legal: nonfinite, total, "
-            "data, regularization, chance; did you mean 'regularization'?",
+            "data, regularization, added, weight_regularization, output, output_share, chance, output_chance, scale, "
+            "overflow; did you mean 'regularization'?",
         ]),
         ("{site: activation, statistic: std}", "{expr: loss.data.real}", [
             "4:11 measure.expr: 'loss.data.real' is not allowed; legal are kind.statistic, numbers, + - * / and "

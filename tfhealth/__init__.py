@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfhealth.capture.callback import HealthCallback
+    from tfhealth.capture.loop import Watched, watch
     from tfhealth.diagnosis import evaluate
     from tfhealth.errors import Error, RuleError, RunError, UsageError
     from tfhealth.experiments import experiment
@@ -38,6 +39,8 @@ _PUBLIC = {
     "experiment": ("tfhealth.experiments", "experiment"),
     "load_checklist": ("tfhealth.rules", "load_checklist"),
     "load_run": ("tfhealth.run", "load"),
+    "Watched": ("tfhealth.capture.loop", "Watched"),
+    "watch": ("tfhealth.capture.loop", "watch"),
     "preflight": ("tfhealth.preflight.run", "preflight"),
     "write_report": ("tfhealth.report", "write_report"),
 }
@@ -53,11 +56,13 @@ __all__ = [
     "Run",
     "RunError",
     "UsageError",
+    "Watched",
     "__version__",
     "evaluate",
     "experiment",
     "load_checklist",
     "load_run",
+    "watch",
     "preflight",
     "write_report",
 ]

@@ -104,8 +104,10 @@ class Recorder:
             self._connection.execute("BEGIN")
             try:
                 self._connection.executemany("INSERT INTO row (step, layout, data) VALUES (?, ?, ?)", rows)
-            finally:
                 self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
 
     def epoch(self, epoch: int, step: int, logs: Mapping[str, float]) -> None:
         """Record the logs of one epoch that ended after `step` steps."""
@@ -119,6 +121,16 @@ class Recorder:
         """Record that `subject` could not be measured, and why; once for each pair."""
         with self._lock:
             self._connection.execute("INSERT OR IGNORE INTO note (subject, why) VALUES (?, ?)", (subject, why))
+
+    def keep_in_memory(self) -> None:
+        """Go on in memory, with what the file holds: its disk is full or gone."""
+        memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        with self._lock:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            self._connection.backup(memory)
+            self._connection.close()
+            self._connection = memory
 
     def finish(self, status: str) -> None:
         """Record how the training ended: completed, interrupted or failed."""

@@ -13,7 +13,10 @@ WORDS = {
 
 REFERENCES = {"first": "the first value", "start": "the median of the first five values"}
 
-_VARIABLE = ("layer", "role", "shape", "parameters", "units", "trainable", "nested", "position", "output")
+_VARIABLE = (
+    *("layer", "role", "shape", "parameters", "units", "trainable", "nested", "position", "depth", "output"),
+    *("initializer", "expected_std", "fan_in", "regularizer", "strength"),
+)
 RECORDED = {
     "input": ("consumer", "layer", "normalized", "dtype", "rank", "features", "shape", "position"),
     "label": ("output_activation", "units", "loss", "rank", "dtype", "shape", "encoding", "classes"),
@@ -29,13 +32,15 @@ RECORDED = {
         "dtype",
         "shape",
         "label_shape",
+        "form",
+        "encoding",
         "position",
     ),
-    "activation": ("layer", "activation", "position", "output", "weighted", "recurrent", "units", "shape"),
-    "gradient": (*_VARIABLE, "connected"),
+    "activation": ("layer", "activation", "position", "depth", "output", "weighted", "recurrent", "units", "shape"),
+    "gradient": (*_VARIABLE, "connected", "scaled"),
     "weight": _VARIABLE,
     "update": _VARIABLE,
-    "loss": ("weighted", "chance", "position"),
+    "loss": ("part", "weighted", "chance", "loss_weight", "position"),
     "log": (),
     "layer": (
         "layer",
@@ -58,4 +63,5 @@ RECORDED = {
         "linear_before",
     ),
 }
+RECORDED |= {f"validation_{kind}": RECORDED[kind] for kind in ("input", "label", "prediction")}
 """What capture records at a site of each kind; the tests compare this with a real fit."""

@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +16,11 @@ import keras
 
 from tfhealth import baseline, report
 from tfhealth.capture.facts.data import described
+from tfhealth.capture.replica import is_chief
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.session import HealthWarning, Session
 from tfhealth.capture.told import Facts, checked
+from tfhealth.capture.validation import Validation
 from tfhealth.console import epoch_line, summary
 from tfhealth.decide import can_reach, decide
 from tfhealth.diagnosis import evaluate
@@ -111,6 +113,8 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Start a run."""
         self.close("interrupted")  # a fit before this one that never reached its end
+        if not is_chief(self.model.distribute_strategy):
+            return  # of several workers one writes
         try:
             self._watch = _Watch(self)
         except Exception as error:  # nothing of ours may end a training before it begins
@@ -131,6 +135,28 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         if self._watch is not None:
             with self._watch.session.guarded("schedule"):
                 self._watch.session.batch_begin(batch)
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Count the execution that ended; Keras does not call this for one that found no more data."""
+        if self._watch is not None:
+            self._watch.session.batch_end(batch)
+
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Begin a pass over the validation data."""
+        self._validate(lambda validation: validation.begin())
+
+    def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Decide whether the evaluation of a batch is probed."""
+        self._validate(lambda validation: validation.batch_begin(batch))
+
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Record what the validation data showed."""
+        self._validate(lambda validation: validation.end())
+
+    def _validate(self, act: Callable[[Validation], None]) -> None:
+        if self._watch is not None and self._watch.session.validation is not None:
+            with self._watch.session.guarded("validation"):
+                act(self._watch.session.validation)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record the epoch, and say what is new."""

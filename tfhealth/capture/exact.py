@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,19 +43,32 @@ def fed(taken: list[Any], iterator: Any) -> Any:
     return iter(tf.data.experimental.from_variant(variant, structure=iterator.element_spec))
 
 
-def ready(model: Any) -> bool:
-    """Tell whether all variables that training will change exist; builds the optimizers that do not have theirs.
+def ready(model: Any, begun: bool) -> bool:
+    """Tell whether all variables that the coming step will change exist, so that they can be put back.
 
-    A model that is built by its first batch is not ready for it: what does not exist cannot be put back.
+    After the first step they do. Before it they do not for a model that is built by its first batch, and for a
+    hand-written step. An optimizer without variables is built, unless it is one of several: which of them a step uses
+    shows when it runs.
+
+    Args:
+        model: the model that is trained.
+        begun: whether a step was taken before this one.
     """
-    if not model.built or any(not layer.built for layer in model._flatten_layers()):
+    if begun:
+        return True
+    if (
+        getattr(model, "touched", ()) is None
+        or not model.built
+        or any(not one.built for one in model._flatten_layers())
+    ):
         return False
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and not optimizer.built:
-        with model.distribute_strategy.scope(), keras.name_scope(optimizer.name):
-            optimizer.build(model.trainable_variables)
-        optimizer.built = True
-    return True
+    unbuilt = [one for one in _optimizers(model) if not one.built]
+    if unbuilt and unbuilt == _optimizers(model) == [model.optimizer]:
+        with model.distribute_strategy.scope(), keras.name_scope(model.optimizer.name):
+            model.optimizer.build(model.trainable_variables)
+        model.optimizer.built = True
+        return True
+    return not unbuilt
 
 
 @contextmanager
@@ -69,16 +82,25 @@ def preserved(model: Any) -> Iterator[None]:
         for variable, value in before:
             variable.assign(value)
         for metric in model.metrics:  # those that were made inside the block start from their own beginning
-            if any(id(_raw(variable)) not in known for variable in metric.variables):
+            if any(id(one) not in known for one in _local(model, metric.variables)):
                 metric.reset_state()
 
 
+def _optimizers(model: Any) -> list[Any]:
+    """Return the optimizers of a model: a custom train step may use several, with names of its own."""
+    return [one for one in vars(model).values() if isinstance(one, keras.optimizers.Optimizer)]
+
+
 def _variables(model: Any) -> list[Any]:
-    optimizers = [one for one in vars(model).values() if isinstance(one, keras.optimizers.Optimizer)]
-    groups: list[Callable[[], list[Any]]] = [lambda: model.variables, lambda: model.metrics_variables]
-    found = [variable for group in groups for variable in group()]
-    found += [variable for optimizer in optimizers for variable in optimizer.variables]
-    return list({id(raw): raw for raw in map(_raw, found)}.values())
+    """Return every variable once, and of a distributed one each replica's: replicas may hold different values."""
+    found = [*model.variables, *model.metrics_variables]
+    found += [variable for optimizer in _optimizers(model) for variable in optimizer.variables]
+    return list({id(one): one for one in _local(model, found)}.values())
+
+
+def _local(model: Any, variables: Sequence[Any]) -> list[Any]:
+    strategy = model.distribute_strategy
+    return [one for variable in variables for one in strategy.experimental_local_results(_raw(variable))]
 
 
 def _raw(variable: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -13,7 +13,7 @@ from tfhealth.capture.layers import activation_name
 from tfhealth.capture.tap import Tap
 from tfhealth.series import Attribute, Site
 
-__all__ = ["LOSS_SITE", "chance", "locate"]
+__all__ = ["LOSS_SITE", "chance", "classes", "locate"]
 
 LOSS_SITE = Site("loss", "batch")
 
@@ -39,24 +39,40 @@ _TRANSPARENT = ("Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGra
 
 def locate(tap: Tap, model: Any) -> Iterator[tuple[Site, Any, dict[str, Attribute]]]:
     """Yield a prediction site and a label site for every output that the loss was computed from."""
-    predictions = tap.tensors(tap.y_pred)
-    labels = tap.tensors(tap.y)
-    names = _output_names(model, len(predictions))
+    predictions = _by_path(tap, tap.y_pred)
+    labels = _by_path(tap, tap.y)
+    names = _output_names(model, list(predictions))
     losses = _losses(model, names)
-    for place, (name, prediction) in enumerate(zip(names, predictions, strict=True)):
-        label = labels[place] if place < len(labels) else None
+    for place, (name, (path, prediction)) in enumerate(zip(names, predictions.items(), strict=True)):
+        label = _label_of(labels, path, name, place if len(labels) == len(predictions) else None)
         attributes = _prediction_attributes(prediction, label, losses[place])
         attributes["activation"] = activation_of(prediction) or _named_activation(prediction, tap)
+        attributes["form"] = _form(attributes)
+        attributes["encoding"] = None if label is None else _encoding(label, attributes)
         attributes["position"] = place
         yield Site("prediction", name), prediction, attributes
         if label is not None:
             yield Site("label", name), label, _label_attributes(label, attributes)
 
 
-def _output_names(model: Any, count: int) -> list[str]:
+def _by_path(tap: Tap, structure: Any) -> dict[tuple[Any, ...], Any]:
+    """Return the step's own tensors in a nested structure by their paths, in order."""
+    return {path: one for path, one in keras.tree.flatten_with_path(structure) if tap.hears(one)}
+
+
+def _label_of(labels: dict[tuple[Any, ...], Any], path: tuple[Any, ...], name: str, place: int | None) -> Any:
+    """Return the label of an output: at the same path, under its name, or at the same place."""
+    found = labels.get(path, labels.get((name,)))
+    return list(labels.values())[place] if found is None and place is not None else found
+
+
+def _output_names(model: Any, paths: list[tuple[Any, ...]]) -> list[str]:
+    """Return a name for each output as Keras's logs have it: its keys, else the layer that made it."""
+    if all(path and isinstance(path[-1], str) for path in paths):
+        return ["/".join(str(key) for key in path) for path in paths]
     names = list(getattr(model, "output_names", None) or [])
-    if len(names) != count:
-        names = ["output"] if count == 1 else [f"output_{place}" for place in range(count)]
+    if len(names) != len(paths):
+        names = ["output"] if len(paths) == 1 else [f"output_{place}" for place in range(len(paths))]
     return names
 
 
@@ -148,9 +164,16 @@ def _label_attributes(label: Any, prediction: dict[str, Attribute]) -> dict[str,
         "rank": label.shape.rank,
         "dtype": label.dtype.name,
         "shape": str(tuple(label.shape)),
-        "encoding": _encoding(label, prediction),
-        "classes": _classes(label, prediction),
+        "encoding": prediction["encoding"],
+        "classes": classes(prediction),
     }
+
+
+def _form(prediction: dict[str, Attribute]) -> str | None:
+    """Return what a classification loss takes the output for, probabilities or logits; None where it is neither."""
+    if prediction["from_logits"]:
+        return "logits"
+    return "probabilities" if prediction["activation"] in ("softmax", "sigmoid") else None
 
 
 def _encoding(label: Any, prediction: dict[str, Attribute]) -> str | None:
@@ -165,11 +188,12 @@ def _encoding(label: Any, prediction: dict[str, Attribute]) -> str | None:
     return None
 
 
-def _classes(label: Any, prediction: dict[str, Attribute]) -> int | None:
-    encoding = _encoding(label, prediction)
-    if encoding is None:
+def classes(prediction: Mapping[str, Attribute]) -> int | None:
+    """Return how many exclusive classes an output tells apart; None where there are none."""
+    encoding, units = prediction["encoding"], prediction["units"]
+    if encoding is None or not isinstance(units, int):
         return None
-    return 2 if encoding == "binary" else int(prediction["units"] or 1)
+    return 2 if encoding == "binary" else units
 
 
 def chance(located: list[tuple[Site, dict[str, Attribute]]], weighted: bool) -> tuple[float | None, str]:

@@ -3,59 +3,74 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfhealth.capture.sampling import sampled_rows
 from tfhealth.capture.tap import Tap, Updated, current
 
 __all__ = ["installed"]
 
+Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 _lock = threading.RLock()
-_users = 0
-_undo: list[Callable[[], None]] = []
+_patched: dict[tuple[type, str], tuple[int, Any]] = {}  # what is patched -> how many blocks use it, and the original
 
 
 @contextmanager
 def installed(model: Any) -> Iterator[None]:
-    """Patch what a train step of `model` calls; undone when the last such block ends, however it ends."""
-    global _users
-    with _lock:
-        _users += 1
-        if _users == 1:
-            _install()
-    loss = _patch_loss(model)
-    try:
+    """Patch what a train step of `model` calls; each patch is undone when the last such block ends, however it ends.
+
+    Replicas are traced in threads of their own, whose blocks overlap.
+    """
+    with ExitStack() as stack:
+        for owner, name, wrap in _places(model):
+            _replace(owner, name, wrap)
+            stack.callback(_restore, owner, name)
         yield
-    finally:
-        loss()
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                while _undo:
-                    _undo.pop()()
 
 
-def _install() -> None:
-    _replace(keras.Layer, "__call__", _layer_call)
-    for optimizer in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer):
-        _replace(_definer(optimizer, "apply"), "apply", _apply)
+def _places(model: Any) -> Iterator[tuple[type, str, Wrap]]:
+    """Yield (class, method, wrapper); a method that this version of Keras does not have is left out."""
+    optimizer, scaled = keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer
+    compiled = getattr(model, "_compile_loss", None)  # None: its class has no such method
+    wanted: list[tuple[type, str, Wrap]] = [
+        (keras.Layer, "__call__", _layer_call),
+        (optimizer, "apply", _apply),
+        (scaled, "apply", _apply),
+        (optimizer, "_all_reduce_sum_gradients", _all_reduce),
+        (keras.losses.Loss, "__call__", _loss_call),
+        (tf.distribute.Strategy, "run", _strategy_run),
+        (type(model), "compute_loss", _compute_loss),
+        (type(compiled), "__call__", _compiled_loss),
+    ]
+    for cls, name, wrap in wanted:
+        owner = next((one for one in cls.__mro__ if name in vars(one)), None)
+        if owner is not None:
+            yield owner, name, wrap
 
 
-def _definer(cls: type, name: str) -> type:
-    """Return the class in the ancestry of `cls` that defines `name`."""
-    return next(one for one in cls.__mro__ if name in vars(one))
+def _replace(owner: type, name: str, wrap: Wrap) -> None:
+    with _lock:
+        users, original = _patched.get((owner, name), (0, vars(owner)[name]))
+        if not users:
+            setattr(owner, name, functools.wraps(original)(wrap(original)))
+        _patched[owner, name] = users + 1, original
 
 
-def _replace(owner: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    original = vars(owner)[name]
-    wrapped = functools.wraps(original)(wrap(original))
-    setattr(owner, name, wrapped)
-    _undo.append(lambda: setattr(owner, name, original))
+def _restore(owner: type, name: str) -> None:
+    with _lock:
+        users, original = _patched.pop((owner, name))
+        if users > 1:
+            _patched[owner, name] = users - 1, original
+        else:
+            setattr(owner, name, original)
 
 
 def _quietly(tap: Tap, subject: str, act: Callable[[], None]) -> None:
@@ -82,27 +97,36 @@ def _layer_call(original: Callable[..., Any]) -> Callable[..., Any]:
 def _apply(original: Callable[..., Any]) -> Callable[..., Any]:
     def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
         tap = current()
-        if tap is None or getattr(tap, "_applying", False):
+        if tap is None or tap.applying:
             return original(optimizer, grads, trainable_variables)
         grads = list(grads)
-        variables = list(optimizer._trainable_variables if trainable_variables is None else trainable_variables)
+        given = None if trainable_variables is None else list(trainable_variables)
+        variables = list(optimizer._trainable_variables) if given is None else given
         before: list[Any] = []
         _quietly(tap, "update", lambda: before.extend(_read(one) for one in variables))
         scale = _loss_scale(optimizer)
-        tap._applying = True  # type: ignore[attr-defined] # a LossScaleOptimizer applies its inner one
+        tap.applying, tap.reduced = True, {}  # a LossScaleOptimizer applies its inner one
         try:
-            result = original(optimizer, grads, variables)
+            result = original(optimizer, grads, given)
         finally:
-            tap._applying = False  # type: ignore[attr-defined]
-        _quietly(tap, "update", lambda: _note_updates(tap, variables, grads, before, scale))
+            tap.applying = False
+        _quietly(tap, "update", lambda: _note_updates(tap, optimizer, variables, grads, before, scale))
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            _quietly(tap, "loss scale", lambda: tap.scale_adapted(scale, _read(optimizer.dynamic_scale)))
         return result
 
     return apply
 
 
 def _read(variable: Any) -> Any:
-    """Return the variable's value now, as a tensor that later assignments do not change."""
-    return tf.identity(variable.value if hasattr(variable, "value") and not callable(variable.value) else variable)
+    """Return the variable's value now, as a tensor that later assignments do not change; of a large one some rows."""
+    raw = _raw(variable)
+    rows = sampled_rows(raw.shape)
+    return tf.identity(raw) if rows is None else tf.gather(raw, rows)
+
+
+def _raw(variable: Any) -> Any:
+    return variable.value if hasattr(variable, "value") and not callable(variable.value) else variable
 
 
 def _loss_scale(optimizer: Any) -> Any:
@@ -112,47 +136,55 @@ def _loss_scale(optimizer: Any) -> Any:
     return optimizer.loss_scale_factor
 
 
-def _note_updates(tap: Tap, variables: list[Any], grads: list[Any], before: list[Any], scale: Any) -> None:
-    for variable, gradient, old in zip(variables, grads, before, strict=True):
-        tap.updates.append(Updated(variable, gradient, old, _read(variable), scale))
-
-
-def _patch_loss(model: Any) -> Callable[[], None]:
-    """Hand the model's total loss and its compiled loss to the tap; return what undoes it."""
-    undo: list[Callable[[], None]] = []
-    _shadow(type(model), "compute_loss", _compute_loss, undo)
-    compiled = getattr(model, "_compile_loss", None)
-    if compiled is not None:
-        _shadow(type(compiled), "__call__", _compiled_loss, undo)
-
-    def restore() -> None:
-        while undo:
-            undo.pop()()
-
-    return restore
-
-
-def _shadow(
-    cls: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]], undo: list[Callable[[], None]]
+def _note_updates(
+    tap: Tap, optimizer: Any, variables: list[Any], grads: list[Any], before: list[Any], scale: Any
 ) -> None:
-    with _lock:
-        owner = _definer(cls, name)
-        original = vars(owner)[name]
-        setattr(owner, name, functools.wraps(original)(wrap(original)))
-    undo.append(lambda: setattr(owner, name, original))
+    for variable, gradient, old in zip(variables, grads, before, strict=True):
+        whole = tap.reduced.get(id(_raw(variable)))
+        if whole is None:
+            tap.updates.append(Updated(variable, gradient, old, _read(variable), scale, optimizer=optimizer))
+        else:  # Keras takes the loss scale off before it adds up the replicas' parts
+            tap.updates.append(Updated(variable, whole, old, _read(variable), None, whole=True, optimizer=optimizer))
+
+
+def _all_reduce(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _all_reduce_sum_gradients(optimizer: Any, grads_and_vars: Any) -> Any:
+        reduced = original(optimizer, grads_and_vars)
+        tap = current()
+        if tap is not None and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            _quietly(tap, "gradient", lambda: tap.gradients_reduced(reduced))
+        return reduced
+
+    return _all_reduce_sum_gradients
 
 
 def _compute_loss(original: Callable[..., Any]) -> Callable[..., Any]:
-    def compute_loss(
-        model: Any, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **rest: Any
-    ) -> Any:
-        total = original(model, x, y, y_pred, sample_weight, **rest)
+    def compute_loss(model: Any, *args: Any, **kwargs: Any) -> Any:
+        total = original(model, *args, **kwargs)
         tap = current()
         if tap is not None:
-            _quietly(tap, "loss", lambda: tap.loss_computed(y, y_pred, sample_weight, total))
+            _quietly(tap, "loss", lambda: _note_loss(tap, original, (model, *args), kwargs, total))
         return total
 
     return compute_loss
+
+
+def _note_loss(tap: Tap, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], total: Any) -> None:
+    """Hand on the loss and what it was computed from, by the names that Keras gives to the arguments."""
+    given = inspect.signature(method).bind(*args, **kwargs).arguments
+    added = [one for layer in args[0]._flatten_layers() for one in layer._get_own_losses()]
+    tap.loss_computed(given.get("y"), given.get("y_pred"), given.get("sample_weight"), total, added)
+
+
+def _loss_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(loss: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - stands in for Keras's own
+        value = original(loss, *args, **kwargs)
+        tap = current()
+        if tap is not None:
+            _quietly(tap, "loss", lambda: tap.loss_called(loss, value, *args, **kwargs))
+        return value
+
+    return __call__
 
 
 def _compiled_loss(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,3 +196,14 @@ def _compiled_loss(original: Callable[..., Any]) -> Callable[..., Any]:
         return value
 
     return __call__
+
+
+def _strategy_run(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(strategy: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        tap = current()
+        if tap is None:
+            return original(strategy, fn, *args, **kwargs)
+        tap.handed_out = True
+        return original(strategy, tap.replica(fn), *args, **kwargs)
+
+    return run

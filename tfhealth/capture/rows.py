@@ -123,8 +123,10 @@ class Ring:
         """Append one row: step int64 scalar, sums float32 [columns]."""
         parts = tf.cast(tf.stack([step // _SPLIT, step % _SPLIT]), tf.float32)
         place = tf.minimum(self.used, self.rows.shape[0] - 1)
-        self.rows[place].assign(tf.concat([parts, sums], 0))
-        self.used.assign_add(1)
+        # Not `rows[place].assign`: XLA would compile the step again for every place.
+        self.rows.scatter_nd_update([[place]], [tf.concat([parts, sums], 0)])
+        with tf.control_dependencies([sums]):  # a step that finds no more data must not leave an empty row
+            self.used.assign_add(1)
 
     def drain(self) -> tuple[Ints, Floats]:
         """Return steps int64[n] and sums float64[n, columns], and start again from no rows."""
@@ -135,12 +137,17 @@ class Ring:
         return steps, rows[:, 2:]
 
 
-def make_variables(initializer: Any, shapes: Sequence[tuple[tuple[int, ...], Any]]) -> list[Any]:
-    """Make variables in the middle of a trace: in a thread of its own, which has no tf.function around it."""
+def make_variables(shapes: Sequence[tuple[tuple[int, ...], Any]], device: str | None = None) -> list[Any]:
+    """Make variables of zeros in the middle of a trace, and of a strategy's scope.
+
+    In a thread of its own, which has neither around it: a variable that a strategy makes on several workers would wait
+    for the other workers to make theirs.
+    """
     made: list[Any] = []
 
     def make() -> None:
-        made.extend(tf.Variable(initializer(shape, dtype), trainable=False) for shape, dtype in shapes)
+        with tf.device(device):
+            made.extend(tf.Variable(tf.zeros(shape, dtype), trainable=False) for shape, dtype in shapes)
 
     thread = threading.Thread(target=make, name="tfhealth-variables")
     thread.start()

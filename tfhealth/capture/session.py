@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfhealth.capture import exact, facts, sites
-from tfhealth.capture.rows import Layout
+from tfhealth.capture.journal import HealthWarning, Journal
+from tfhealth.capture.probes import Drained, Probes
+from tfhealth.capture.replica import elsewhere, unsupported
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.sites import Located
-from tfhealth.capture.step import SCOPE, ProbedStep
+from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.told import Facts
-from tfhealth.plan import Plan
-from tfhealth.recorder import Recorder
-from tfhealth.series import Site
+from tfhealth.capture.validation import Validation, ValidationProbes, asked_for
 
 __all__ = ["HealthWarning", "Session"]
 
 _FLUSH_SECONDS = 0.2
 _NORMAL_END = (StopIteration, GeneratorExit, tf.errors.OutOfRangeError)
-
-
-class HealthWarning(UserWarning):
-    """Something could not be watched; training goes on."""
 
 
 @dataclass(eq=False)
@@ -56,63 +52,82 @@ class Session:
     exact: bool
     flushed: Callable[[], None]
     died: Callable[[BaseException], None]
-    recorder: Recorder = field(init=False)
+    journal: Journal = field(init=False)
     _probed: ProbedStep | None = None
-    _layouts: dict[int, tuple[Layout, int]] = field(default_factory=dict)
-    _warned: set[str] = field(default_factory=set)
+    validation: Validation | None = None
+    _prepared: bool = False
     _first_step: int = 0
     _step: int = 0
     _epoch_base: int = 0
+    _done: int = 0
     _began: float | None = None
     _was_probed: bool = False
     _runs: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     _last_flush: float = 0.0
 
+    @property
+    def recorder(self) -> Recorder:
+        """What writes the run."""
+        return self.journal.recorder
+
+    def guarded(self, subject: str) -> AbstractContextManager[None]:
+        """Keep what a block raises from the user's training: one warning, one note."""
+        return self.journal.guarded(subject)
+
     def start(self, params: Mapping[str, Any], told: Sequence[Facts]) -> None:
-        """Open the recorder, record the facts, and make the probed step."""
-        self.recorder = self._open()
-        with self.guarded("facts"):
-            self._first_step = facts.initial_step(self.model)
-            self._record_facts(params, told)
+        """Open the run."""
+        every, overhead = self.schedule.every, self.schedule.overhead
+        settings = {"name": self.name, "exact": self.exact, "every": every, "overhead": overhead}
+        self.journal = Journal(self.folder, settings)
+        self._params, self._told = params, told
         self._steps_per_epoch = params.get("steps")
         self._count = int(self.model.steps_per_execution)
+
+    def _prepare(self) -> None:
+        """Record the facts, and make the probed step; not before other callbacks restored what they restore."""
+        self._prepared = True
+        with self.guarded("facts"):
+            self._first_step = facts.initial_step(self.model)
+            self._record_facts()
         with self.guarded("probes"):
             self._make_probes()
 
-    def _open(self) -> Recorder:
-        try:
-            recorder = Recorder(self.folder)
-        except Exception as error:  # an unwritable disk must not end a training
-            self._warn("run directory", f"{self.folder} cannot be written ({error}); the run is kept in memory only")
-            recorder = Recorder(None)
-        recorder.meta(name=self.name, exact=self.exact, every=self.schedule.every, overhead=self.schedule.overhead)
-        return recorder
-
-    def _record_facts(self, params: Mapping[str, Any], told: Sequence[Facts]) -> None:
-        found, layers, failed = facts.collect(self.model, params, told)
+    def _record_facts(self) -> None:
+        found, layers, failed = facts.collect(self.model, self._params, self._told)
         for name, attributes in found.items():
-            self.recorder.site(Site("fact", name), attributes)
+            self.journal.fact(name, attributes)
         for group, why in failed:
-            self.recorder.note(group, why)
-        for layer, attributes, position in layers:
-            self.recorder.site(layer, attributes, position)
-        for site, weight in sites.frozen(self.model):
-            self.recorder.site(site, weight)
+            self.journal.note(group, why)
+        self.journal.seen([Located(site, None, weight) for site, weight in sites.frozen(self.model)])
 
     def _make_probes(self) -> None:
-        replicas = self.model.distribute_strategy.num_replicas_in_sync
-        if replicas > 1:
-            self.note("probes", f"the model trains on {replicas} replicas, which probes do not support yet")
+        strategy = self.model.distribute_strategy
+        why = unsupported(strategy, self.exact)
+        if why is not None:
+            self.journal.note("probes", why)
             return
-        if getattr(self.model, "optimizer", None) is None:
-            why = "the model has no optimizer"
-            self.note("gradient", why)
-            self.note("update", why)
+        away = elsewhere(strategy)
+        if away:
+            share = f"{strategy.num_replicas_in_sync - away} of {strategy.num_replicas_in_sync}"
+            what = f"inputs, labels, activations and loss are this worker's part of each batch, {share}"
+            self.journal.note("replicas", what)
         capacity = max(64, 2 * self._count)
-        self._probed = ProbedStep(self.model, self.plan, self._first_step, self.note, self.failed, self._seen, capacity)
+        journal = self.journal
+        told = (journal.note, journal.failed, journal.seen)
+        probes = Probes(self.model, strategy, self.plan, self._first_step, *told, capacity)
+        self._probed = ProbedStep(self.model, probes)
+        if not asked_for(self.plan):
+            return
+        if not isinstance(self.model, keras.Model):
+            journal.note("validation", "a hand-written loop evaluates in its own way")
+            return
+        of_data = ValidationProbes.beside(probes)
+        self.validation = Validation(self.model, of_data, self.exact, journal.failed, self._validated)
 
     def epoch_begin(self) -> None:
-        """Forget the time that passed between epochs."""
+        """Forget the time that passed between epochs; before the first one, find out what is trained."""
+        if not self._prepared:
+            self._prepare()
         self._began = None
 
     def batch_begin(self, batch: int) -> None:
@@ -127,6 +142,10 @@ class Session:
         if self._was_probed:
             self.model.train_function = self._dispatcher(self.model.train_function)
         self._began = now
+
+    def batch_end(self, batch: int) -> None:
+        """Take note that an execution, whose last step has this number within the epoch, did find data."""
+        self._done = max(self._done, self._epoch_base + batch + 1)
 
     def _dispatcher(self, own: Any) -> Callable[[Any], Any]:
         """Return a train function for one execution; the first thing it does is to put Keras's own back."""
@@ -150,105 +169,62 @@ class Session:
 
     def _run(self, own: Any, iterator: Any) -> Any:
         assert self._probed is not None
-        try:
-            return self._probed.run(iterator, self._first_step + self._step, self._count)
-        except tf.errors.OpError as error:
-            if SCOPE not in str(error):
-                raise
-            # The user's step was not to blame. Its batch is gone; training goes on with the next one.
-            self._give_up(error)
-        try:
-            return own(iterator)
-        except tf.errors.CancelledError as error:  # the failure took the iterator with it: the epoch ends here
-            raise StopIteration from error
+        return self._probed.instead(own, iterator, self._first_step + self._step, self._count, self._give_up)
 
     def _run_exact(self, own: Any, iterator: Any) -> Any:
         assert self._probed is not None
-        if not exact.ready(self.model):
-            self.note("first step", "exact=True cannot probe the step that builds the model")
+        if not exact.ready(self.model, begun=self._step > 0):
+            self.journal.note("first step", "exact=True cannot probe the step that makes what it changes")
             return own(iterator)
-        taken = exact.batches(iterator, self._count)
-        try:
-            with exact.preserved(self.model):
-                self._probed.run(exact.fed(taken, iterator), self._first_step + self._step, len(taken))
-        except Exception as error:
-            # Whatever is wrong with the batch, the user's own step will say it in its own words.
-            self._give_up(error)
-        return own(exact.fed(taken, iterator))
+        return self._probed.beforehand(own, iterator, self._first_step + self._step, self._count, self._give_up)
 
     def _give_up(self, error: BaseException) -> None:
         self._probed = None
-        self.failed("probes", error)
+        self.journal.failed("probes", error)
 
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Flush, and record what Keras logged."""
-        steps = self._steps_per_epoch
-        self._epoch_base = self._epoch_base + steps if steps else self._step + self._count
+        self._epoch_base = self._done = self._taken
         with self.guarded("flush"):
             self.flush()
         with self.guarded("epoch logs"):
             values = {name: float(np.mean(value)) for name, value in logs.items() if np.ndim(value) == 0}
-            self.recorder.epoch(epoch, self._first_step + self._epoch_base, values)
+            self.journal.kept(self.recorder.epoch, epoch, self._first_step + self._epoch_base, values)
+
+    @property
+    def _taken(self) -> int:
+        """Steps taken in this fit; the last execution of an epoch may have had fewer than it was given."""
+        steps = self._steps_per_epoch
+        return min(self._done, self._epoch_base + steps) if steps else self._done
 
     def _maybe_flush(self) -> None:
         assert self._probed is not None
-        if time.perf_counter() - self._last_flush > _FLUSH_SECONDS or self._probed.free < self._count:
+        if time.perf_counter() - self._last_flush > _FLUSH_SECONDS or self._probed.probes.free < self._count:
             self.flush()
 
     def flush(self) -> None:
         """Bring what the device holds to the file."""
         if self._probed is None:
             return
-        for layout, steps, values in self._probed.drain():
-            if id(layout) not in self._layouts:
-                self._layouts[id(layout)] = (layout, self.recorder.layout(layout.probes))
-            self.recorder.append(self._layouts[id(layout)][1], steps, values)
+        self._record(self._probed.probes.drain())
         self._last_flush = time.perf_counter()
         self.flushed()
 
+    def _record(self, drained: Drained) -> None:
+        for layout, steps, values in drained:
+            self.journal.rows(layout, steps, values)
+
+    def _validated(self, end: Callable[[int], Drained]) -> None:
+        self._record(end(self._first_step + self._taken))
+
     def finish(self, status: str) -> None:
         """Flush what is left and record how the fit ended; nothing is probed afterwards."""
+        if not self._prepared:
+            self._prepare()
         with self.guarded("flush"):
             self.flush()
         self._probed = None
         with self.guarded("run directory"):
             cost = self.schedule.cost
-            self.recorder.meta(probe_cost=cost, steps=self._first_step + self._epoch_base)
-            self.recorder.finish(status)
-
-    def _seen(self, located: Sequence[Located]) -> None:
-        for one in located:
-            position = one.attributes.get("position")
-            self.recorder.site(one.site, one.attributes, position if isinstance(position, int) else 0)
-
-    def note(self, subject: str, why: str) -> None:
-        """Record that something is not measured, and why; no fault of anybody."""
-        with self.guarded("notes"):
-            self.recorder.note(subject, why)
-
-    def failed(self, subject: str, error: BaseException) -> None:
-        """Record that something could not be measured because it raised, and warn once a fit."""
-        text = str(error)  # TensorFlow says the cause after a traceback, Python before it
-        short = text if len(text) <= 500 else f"{text[:250]} … {text[-250:]}"
-        why = f"{type(error).__name__}: {short}"
-        self._warn("probes", f"{subject} is not measured: {why}")
-        try:
-            self.recorder.note(subject, why)
-        except Exception as second:  # the disk is full or gone: the warning is all that can be given
-            self._warn("run directory", f"the run directory cannot be written: {second}")
-
-    @contextmanager
-    def guarded(self, subject: str) -> Iterator[None]:
-        """Keep what the block raises from the user's training: one warning, one note."""
-        try:
-            yield
-        except Exception as error:
-            self.failed(subject, error)
-
-    def _warn(self, kind: str, what: str) -> None:
-        """Warn once for each kind of trouble, also where the user turned warnings into errors."""
-        if kind in self._warned:
-            return
-        self._warned.add(kind)
-        with suppress(HealthWarning):
-            warnings.warn(f"tfhealth: {what}", HealthWarning, stacklevel=2)
+            self.journal.kept(self.recorder.meta, probe_cost=cost, steps=self._first_step + self._done)
+            self.journal.kept(self.recorder.finish, status)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from tfhealth.capture import outputs
+from tfhealth.capture.depth import behind, depths
+from tfhealth.capture.initializers import described
 from tfhealth.capture.layers import activation_name, is_normalizing, layers_below, location, owners, prepares, weighted
 from tfhealth.capture.tap import Called, Tap, Updated
 from tfhealth.series import Attribute, Site
 
-__all__ = ["Located", "frozen", "locate"]
+__all__ = ["FUSED_WITH_LOSS", "Located", "frozen", "fused", "locate"]
 
 _ROLES = ("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "kernel", "bias", "gamma", "beta", "embeddings")
 _ELEMENTWISE = {
     *("Add", "AddN", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Sub", "SelectV2", "FusedBatchNormV3"),
     *("Elu", "Erf", "Erfc", "Exp", "LeakyRelu", "Relu", "Relu6", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh"),
 }
-_ANCESTRY = 200  # operations to look back through for where a tensor came from
+FUSED_WITH_LOSS = _ELEMENTWISE - {"Div", "RealDiv", "SelectV2", "Sub"}
+"""What a loss may begin with that TensorFlow fuses with the output; a difference from the label is not among it."""
 
 
 @dataclass(eq=False)
@@ -38,13 +41,18 @@ def locate(tap: Tap, model: Any) -> list[Located]:
     """Return every site that one step showed, in execution order: inputs, activations, variables, outputs."""
     ends = _output_calls(tap)
     owner = owners(model)
-    found = [*_inputs(tap), *_activations(tap, ends)]
+    depth = depths(tap.calls)
+    found = [*_inputs(tap), *_activations(tap, ends, depth)]
     order = {id(call.layer): place for place, call in reversed(list(enumerate(tap.calls)))}
     closing = {id(call.layer) for call in ends}
     updates = sorted(tap.updates, key=lambda one: order.get(id(owner.get(id(one.variable), (None, False))[0]), 1 << 30))
     for position, update in enumerate(updates):
         layer, nested = owner.get(id(update.variable), (None, False))
-        attributes = variable_attributes(update.variable, layer, nested, position) | {"output": id(layer) in closing}
+        place = order.get(id(layer))
+        attributes = variable_attributes(update.variable, layer, nested, position) | {
+            "depth": None if place is None else depth[place],
+            "output": id(layer) in closing,
+        }
         found += _variable_sites(update, attributes)
     return found + [Located(site, tensor, attributes) for site, tensor, attributes in outputs.locate(tap, model)]
 
@@ -55,15 +63,18 @@ def frozen(model: Any) -> Iterator[tuple[Site, dict[str, Attribute]]]:
         for variable in layer._trainable_variables:
             if not variable.trainable:
                 attributes = variable_attributes(variable, layer, nested, place)
-                yield Site("weight", str(variable.path)), attributes | {"output": False}
+                yield Site("weight", str(variable.path)), attributes | {"depth": None, "output": False}
 
 
 def _variable_sites(update: Updated, attributes: dict[str, Attribute]) -> list[Located]:
     name = str(update.variable.path)
-    connected = update.gradient is not None
+    tried = {
+        "connected": update.gradient is not None,
+        "scaled": isinstance(update.optimizer, keras.optimizers.LossScaleOptimizer),
+    }
     return [
         Located(Site("weight", name), update.before, dict(attributes), update),
-        Located(Site("gradient", name), update.gradient, attributes | {"connected": connected}, update),
+        Located(Site("gradient", name), update.gradient, attributes | tried, update),
         Located(Site("update", name), None, dict(attributes), update),
     ]
 
@@ -81,11 +92,24 @@ def variable_attributes(variable: Any, layer: Any, nested: bool, position: int) 
         "trainable": bool(variable.trainable),
         "nested": nested,
         "position": position,
+        **described(variable, layer),
+        **_regularizer(variable),
     }
 
 
-def _fused(tensor: Any) -> bool:
-    """Tell whether TensorFlow may fuse the op that makes `tensor` with the one op that reads it.
+def _regularizer(variable: Any) -> dict[str, Attribute]:
+    """Return the class of a variable's regularizer, and its strength where it is one of Keras's."""
+    regularizer = getattr(variable, "regularizer", None)
+    strengths = [getattr(regularizer, name, None) for name in ("l1", "l2", "factor")]
+    known = [float(one) for one in strengths if one is not None]
+    return {
+        "regularizer": None if regularizer is None else type(regularizer).__name__,
+        "strength": sum(known) if known else None,
+    }
+
+
+def fused(tensor: Any, by: Container[str] = _ELEMENTWISE) -> bool:
+    """Tell whether TensorFlow may fuse the op that makes `tensor` with the one op that reads it, if it is one of `by`.
 
     Reading it as well would forbid that, and a kernel that is not fused may round differently (seen with a matrix
     product in front of tanh, sigmoid, elu, and of a residual sum).
@@ -95,7 +119,7 @@ def _fused(tensor: Any) -> bool:
     readers = _readers(tensor)
     while len(readers) == 1 and readers[0].type == "Identity":
         readers = _readers(readers[0].outputs[0])
-    return len(readers) == 1 and readers[0].type in _ELEMENTWISE
+    return len(readers) == 1 and readers[0].type in by
 
 
 def _readers(tensor: Any) -> list[Any]:
@@ -103,7 +127,7 @@ def _readers(tensor: Any) -> list[Any]:
     return [op for op in tensor.consumers() if op.type not in ("Shape", "ShapeN", "Size", "Rank")]
 
 
-def _activations(tap: Tap, ends: Sequence[Called]) -> Iterator[Located]:
+def _activations(tap: Tap, ends: Sequence[Called], depth: Sequence[int]) -> Iterator[Located]:
     seen: dict[str, int] = {}
     last = {id(call) for call in ends}
     passed_on: set[int] = set()  # outputs of weighted layers that are not read before their activation
@@ -113,7 +137,7 @@ def _activations(tap: Tap, ends: Sequence[Called]) -> Iterator[Located]:
             continue
         has_weights = weighted(layer) or any(id(tensor) in passed_on for tensor in call.inputs)
         for number, tensor in enumerate(one for one in call.outputs if one.dtype.is_floating):
-            if _fused(tensor):
+            if fused(tensor):
                 if has_weights:
                     passed_on.add(id(tensor))
                 continue
@@ -125,6 +149,7 @@ def _activations(tap: Tap, ends: Sequence[Called]) -> Iterator[Located]:
                 "layer": type(layer).__name__,
                 "activation": activation_name(layer),
                 "position": position,
+                "depth": depth[position],
                 "output": id(call) in last,
                 "weighted": has_weights,
                 "recurrent": isinstance(layer, keras.layers.RNN),
@@ -181,18 +206,5 @@ def _input_attributes(tensor: Any, layer: Any, position: int) -> dict[str, Attri
 
 
 def _is_input(tensor: Any, made: dict[int, bool]) -> bool:
-    """Tell whether no layer but preparing ones lies behind `tensor`: look back through the step's graph."""
-    if id(tensor) in made:
-        return made[id(tensor)]
-    if not hasattr(tensor, "graph"):
-        return True
-    queue, seen = list(tensor.op.inputs), 0
-    while queue and seen < _ANCESTRY:
-        one = queue.pop()
-        seen += 1
-        if id(one) in made:
-            if not made[id(one)]:
-                return False
-        else:
-            queue += list(one.op.inputs)
-    return True
+    """Tell whether no layer but preparing ones lies behind `tensor`."""
+    return all(made[one] for one in behind(tensor, made))

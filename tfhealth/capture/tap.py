@@ -7,7 +7,7 @@ here: tensors are kept by reference, in the order in which they came by.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,13 +36,23 @@ class Called:
 
 @dataclass(eq=False)
 class Updated:
-    """One variable of one optimizer step: gradient (None: none), value before and value after."""
+    """One variable of one optimizer step.
+
+    Attributes:
+        gradient: None where the loss does not depend on the variable.
+        before, after: its value.
+        scale: what the gradient is multiplied by, or None.
+        whole: whether the gradient is that of all replicas together, where there are several.
+        optimizer: whose step it was.
+    """
 
     variable: Any
     gradient: Any
     before: Any
     after: Any
     scale: Any
+    whole: bool = False
+    optimizer: Any = None
 
 
 @dataclass(eq=False)
@@ -54,8 +64,18 @@ class Tap:
         updates: variables handed to optimizers.
         y, y_pred, sample_weight: what the loss was computed from.
         data_loss, total_loss: scalars of the batch; None where the step computed no such thing.
+        losses: (loss, value) of each call of a Keras loss, in order.
+        compared: labels, predictions and sample weights of the first of them.
+        added: values of `add_loss` and of activity regularizers; None where the total is not known.
+        replica: makes of a function one that is tapped by itself, for a step that hands it to replicas.
+        handed_out: whether the step did.
+        scales: the dynamic loss scale before and after the step; None where there is none.
+        applying: whether an optimizer is at work.
+        reduced: {id(variable): gradient} of the replicas together, as far as the optimizer at work added it up.
     """
 
+    replica: Callable[[Callable[..., Any]], Callable[..., Any]]
+    handed_out: bool = False
     graph: Any = None
     calls: list[Called] = field(default_factory=list)
     updates: list[Updated] = field(default_factory=list)
@@ -64,6 +84,12 @@ class Tap:
     sample_weight: Any = None
     data_loss: Any = None
     total_loss: Any = None
+    losses: list[tuple[Any, Any]] = field(default_factory=list)
+    compared: tuple[Any, Any, Any] | None = None
+    added: list[Any] | None = None
+    scales: tuple[Any, Any] | None = None
+    applying: bool = False
+    reduced: dict[int, Any] = field(default_factory=dict)
     errors: list[tuple[str, Exception]] = field(default_factory=list)
     _inside: list[Any] = field(default_factory=list)
 
@@ -71,11 +97,11 @@ class Tap:
     def listening(self) -> Iterator[Tap]:
         """Listen in this thread until the block ends."""
         self.graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-        _local.tap = self
+        before, _local.tap = current(), self
         try:
             yield self
         finally:
-            _local.tap = None
+            _local.tap = before
 
     @contextmanager
     def inside(self, layer: Any) -> Iterator[None]:
@@ -109,12 +135,52 @@ class Tap:
         if found:
             self.calls.append(Called(layer, self.tensors(inputs), found))
 
-    def loss_computed(self, y: Any, y_pred: Any, sample_weight: Any, total: Any) -> None:
+    def loss_computed(self, y: Any, y_pred: Any, sample_weight: Any, total: Any, added: list[Any]) -> None:
         """Take note of the batch's loss; of several calls in one step the first counts."""
         if self.total_loss is None and self.hears(total):
             self.y, self.y_pred, self.sample_weight, self.total_loss = y, y_pred, sample_weight, total
+            self.added = added if len(self.tensors(added)) == len(added) else None
+
+    def loss_called(self, loss: Any, value: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take note of one call of a Keras loss."""
+        if self.hears(value):
+            self.losses.append((loss, value))
+            self.compared = self.compared or (y_true, y_pred, sample_weight)
 
     def data_loss_computed(self, value: Any) -> None:
         """Take note of the compiled loss without regularization."""
         if self.data_loss is None and self.hears(value):
             self.data_loss = value
+
+    def loss_told(self, value: Any, y: Any, y_pred: Any) -> None:
+        """Take note of what a hand-written step says its loss is."""
+        if self.hears(value):
+            self.y, self.y_pred, self.total_loss = y, y_pred, value
+
+    def returned(self, result: Any) -> Any:
+        """Take the loss from what a hand-written step returned; return the Keras loss that made it, if it was one.
+
+        It is the entry `loss` of a dictionary, or the first scalar. Of several calls of Keras losses none is the loss.
+        """
+        found = result["loss"] if isinstance(result, dict) and "loss" in result else result
+        scalars = [one for one in self.tensors(found) if one.dtype.is_floating and one.shape.rank == 0]
+        if self.total_loss is None and scalars:
+            self.total_loss = scalars[0]
+        if len(self.losses) != 1 or self.compared is None:
+            return None
+        loss, self.data_loss = self.losses[0]
+        if self.y_pred is None:
+            self.y, self.y_pred, self.sample_weight = self.compared
+        return loss
+
+    def scale_adapted(self, before: Any, after: Any) -> None:
+        """Take note of a dynamic loss scale; of several optimizers the first one's."""
+        if self.scales is None and self.hears(after):
+            self.scales = before, after
+
+    def gradients_reduced(self, pairs: Any) -> None:
+        """Take note of (gradient, variable) pairs that an optimizer added up over the replicas."""
+        for gradient, variable in pairs:
+            tensor = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+            if self.hears(tensor):
+                self.reduced[id(variable)] = gradient

@@ -17,7 +17,8 @@ class Sum:
 
     Attributes:
         name: of a built-in one, the key of `tfhealth.capture.reductions.REDUCTIONS`.
-        combine: how it combines over replicas: sum, mean, min or max.
+        combine: how it combines over replicas: sum, mean, min, max, or pooled, which makes of sums about each
+            replica's mean one about the mean of all.
         first_only: whether it is computed at the first step only.
         reduce: tensor float32 of any shape -> scalar; None for a built-in one, which capture knows by its name.
     """

@@ -15,12 +15,12 @@ __all__ = ["compile_facts", "fit_facts", "initial_step", "optimizer_facts"]
 
 
 def initial_step(model: Any) -> int:
-    """Return how many steps the model's optimizer has taken already."""
+    """Return how many steps the model's optimizer has taken already; of accumulated gradients each batch is one."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return 0
-    taken = optimizer.iterations  # a variable; where gradients are accumulated, a tensor made of one
-    return int(getattr(taken, "value", taken).numpy())
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return int(inner.iterations) * (inner.gradient_accumulation_steps or 1)
 
 
 def _plain(value: Any) -> Attribute:

@@ -1,0 +1,293 @@
+"""Statistics of the data as it arrives, and of predictions: each against a slow NumPy twin on a real training."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.asking import EVERYTHING, asking, values, watched
+from tests.test_bit_identical import differences
+from tfhealth import load_run
+from tfhealth.series import Probe
+
+ABOUT_INPUTS = [one for one in EVERYTHING if one.startswith("input.")]
+ABOUT_OUTPUTS = [one for one in EVERYTHING if one.startswith(("label.", "prediction."))]
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def inputs_of(folder, x, **settings):
+    """Return {statistic: values, one a batch} of what reaches the first layer."""
+    model = keras.Sequential([keras.Input(x.shape[1:]), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    run = watched(folder, model, x, np.zeros((len(x), 1)), *ABOUT_INPUTS, **settings)
+    return {one: values(run, "input", "", one) for one in (name.split(".")[1] for name in ABOUT_INPUTS)}
+
+
+def outputs_of(folder, y, loss, last, x=None, **settings):
+    """Return ({kind.statistic: values, one a batch}, the untrained model's predictions of the first batch)."""
+    keras.utils.set_random_seed(0)
+    x = noise(len(y), 6) if x is None else x
+    model = keras.Sequential([keras.Input(x.shape[1:]), last])
+    first = model.predict(x[:32], verbose=0)
+    model.compile(keras.optimizers.SGD(1e-6), loss)
+    run = watched(folder, model, x, y, *ABOUT_OUTPUTS, **settings)
+    return {name: _series(run, *name.split(".")) for name in ABOUT_OUTPUTS}, first
+
+
+def _series(run, kind, statistic):
+    (site,) = [one for one in run.sites if one.kind == kind]
+    series = run.series(Probe(site, statistic))
+    return None if series is None else series.values
+
+
+def test_features_that_vary_and_features_that_do_not(tmp_path):
+    """Share of constant features, offset and scale of the others, each feature over the batch."""
+    x = noise(32, 5, 4) * np.linspace(1, 9, 4, dtype="float32") + np.float32(3)
+    x[:, :2, 1] = 7.5
+    seen = inputs_of(tmp_path, x)
+    flat = x.reshape(32, 20).astype(np.float64)
+    spread = flat.std(axis=0)
+    varying = spread > 0
+    assert seen["constant_fraction"] == pytest.approx([np.mean(~varying)])
+    offset = np.abs(flat.mean(axis=0))[varying] / spread[varying]
+    assert seen["feature_offset"] == pytest.approx([offset.max()], rel=1e-4)
+    assert seen["feature_scale"] == pytest.approx([spread.max() / spread[varying].min()], rel=1e-4)
+    assert seen["std"] == pytest.approx([flat.std()], rel=1e-5)
+    assert seen["zero_fraction"] == [0]
+
+
+def test_constant_inputs_have_no_offset(tmp_path):
+    """Where nothing varies all features are constant, and an offset in units of the spread is no number."""
+    seen = inputs_of(tmp_path, np.full((32, 4), 3.0, "float32"))
+    assert seen["constant_fraction"] == [1]
+    assert np.isnan(seen["feature_offset"]).all()
+
+
+def test_batch_of_one_says_nothing_about_features(tmp_path):
+    """In the last batch of 33 there is nothing to vary."""
+    seen = inputs_of(tmp_path, noise(33, 4))
+    assert seen["constant_fraction"][0] == 0
+    assert np.isnan(seen["constant_fraction"][1])
+
+
+def test_same_batch_has_the_same_fingerprint(tmp_path):
+    """The order within the batch changes one of two fingerprints; the tiniest change of a value changes both."""
+    batch = noise(32, 4)
+    changed = batch.copy()
+    changed[17, 2] = np.nextafter(changed[17, 2], np.float32(9))
+    seen = inputs_of(tmp_path, np.concatenate([batch, batch, batch[::-1], changed]))
+    one, again, turned, other = seen["fingerprint"]
+    assert one == again == turned != other
+    one, again, turned, other = seen["ordered_fingerprint"]
+    assert one == again
+    assert len({one, turned, other}) == 3
+
+
+def test_fingerprints_do_not_depend_on_the_fit(tmp_path):
+    """They are the same in another fit, with another seed, and compiled by XLA."""
+    x = noise(64, 4)
+    keras.utils.set_random_seed(1)
+    first = inputs_of(tmp_path / "a", x)
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=True)
+    run = watched(tmp_path / "b", model, x, np.zeros((64, 1)), "input.fingerprint", "input.ordered_fingerprint")
+    for name in ("fingerprint", "ordered_fingerprint"):
+        assert values(run, "input", "", name).tolist() == first[name].tolist()
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        np.random.default_rng(0).integers(0, 2, (200, 4, 9)),
+        np.random.default_rng(1).integers(0, 30, (200, 4, 1)),
+        np.random.default_rng(2).integers(0, 256, (200, 4, 3)).astype("float32"),
+        np.eye(9)[np.random.default_rng(3).integers(0, 9, (200, 4))],
+    ],
+    ids=["bits", "one word", "pixels", "one-hot"],
+)
+def test_fingerprints_of_coarse_data_are_equal_only_for_equal_batches(batches, tmp_path):
+    """Whole numbers and one-hot rows, whose sums over a batch are often equal, are told apart by order and content."""
+    seen = inputs_of(tmp_path, batches.reshape(-1, batches.shape[-1]), batch_size=4)
+    content = [tuple(sorted(map(tuple, batch))) for batch in batches]
+    order = [tuple(map(tuple, batch)) for batch in batches]
+    for name, known in (("fingerprint", content), ("ordered_fingerprint", order)):
+        pairs = set(zip(known, seen[name].tolist(), strict=True))
+        assert len(pairs) == len(set(known)) == len(set(seen[name].tolist()))
+
+
+def test_duplicates_within_a_batch_are_counted(tmp_path):
+    """A sample that is there three times is repeated twice."""
+    x = noise(32, 3, 2)
+    x[5] = x[9] = x[20]
+    x[30] = x[31]
+    assert inputs_of(tmp_path, x)["duplicate_fraction"] == [3 / 32]
+
+
+def test_words_are_hashed_as_the_integers_that_they_are(tmp_path):
+    """Two token ids that float32 cannot tell apart are two samples."""
+    x = np.array([[1 << 24], [(1 << 24) + 1]] * 2, "int64")
+    model = keras.Sequential([keras.Input((1,), dtype="int64"), layers.Lambda(lambda ids: ids % 7), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    run = watched(tmp_path, model, x, np.zeros((4, 1)), "input.duplicate_fraction")
+    assert values(run, "input", "", "duplicate_fraction") == [0.5]
+
+
+def test_classes_of_a_batch_and_of_the_stream(tmp_path):
+    """Counts of classes, their share so far, their entropy, and how a batch differs from those before it."""
+    y = np.array([0] * 20 + [1] * 9 + [2] * 3 + [1] * 32 + [0, 1, 2, 2] * 8)
+    seen, _ = outputs_of(tmp_path, y, "sparse_categorical_crossentropy", layers.Dense(4, activation="softmax"))
+    assert seen["label.classes_present"].tolist() == [3, 1, 3]
+    assert seen["label.majority_share"] == pytest.approx([20 / 32, 41 / 64, 49 / 96], rel=1e-5)
+    share = np.array([20, 9, 3]) / 32
+    assert seen["label.class_entropy"][0] == pytest.approx(-np.sum(share * np.log(share)), rel=1e-5)
+    before, now = np.array([20, 9, 3]), np.array([0, 32, 0])
+    chi_square = np.sum((now - before) ** 2 / (now + before))  # both batches have 32 samples
+    assert np.isnan(seen["label.class_shift"][0])
+    assert seen["label.class_shift"][1] == pytest.approx(chi_square / 2, rel=1e-5)
+
+
+def pair_order(labels):
+    """Return by how much more often neighbors are equal than in all orders of the same labels, by counting pairs."""
+    same = np.mean([a == b for a, b in itertools.pairwise(labels)])
+    chance = np.mean([a == b for i, a in enumerate(labels) for j, b in enumerate(labels) if i != j])
+    return (same - chance) / (1 - chance)
+
+
+@pytest.mark.parametrize("encoding", ["index", "onehot", "binary"])
+def test_order_of_classes(encoding, tmp_path):
+    """Sorted labels are near 1, shuffled ones near 0, alternating ones below; one class has no order."""
+    classes = 2 if encoding == "binary" else 4
+    rng = np.random.default_rng(0)
+    parts = [np.arange(32) * classes // 32, rng.integers(0, classes, 32), np.arange(32) % classes, np.zeros(32, int)]
+    y = np.concatenate(parts)
+    labels = {"index": y, "onehot": np.eye(4)[y % 4], "binary": y[:, None].astype("float32")}[encoding]
+    loss = {"index": "sparse_categorical_", "onehot": "categorical_", "binary": "binary_"}[encoding] + "crossentropy"
+    last = layers.Dense(1, activation="sigmoid") if encoding == "binary" else layers.Dense(4, activation="softmax")
+    seen, _ = outputs_of(tmp_path, labels, loss, last)
+    assert seen["label.class_order"][:3] == pytest.approx([pair_order(part) for part in parts[:3]], abs=1e-5)
+    assert seen["label.class_order"][0] > 0.8
+    assert abs(seen["label.class_order"][1]) < 0.5
+    assert np.isnan(seen["label.class_order"][3])
+
+
+def test_labels_beyond_the_output_are_not_counted(tmp_path):
+    """A label that is no class of the output is in no count, and ends nothing."""
+    y = np.array([0] * 16 + [7] * 8 + [-1] * 8)
+    last = layers.Dense(3, name="last")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=7)
+    seen, _ = outputs_of(tmp_path, np.where(y < 0, 7, y), loss, last)
+    assert seen["label.classes_present"] == [1]
+    assert seen["label.majority_share"] == [1]
+
+
+def test_regression_targets(tmp_path):
+    """Mean and spread far from zero, share of whole numbers, and how alike neighbors are."""
+    walk = np.cumsum(noise(32, 2), axis=0) + np.float32(2000)
+    walk[:8, 0] = np.round(walk[:8, 0])
+    y = np.concatenate([walk, noise(32, 2)])
+    seen, _ = outputs_of(tmp_path, y, "mse", layers.Dense(2))
+    assert seen["label.mean"][0] == pytest.approx(walk.mean(), rel=1e-6)
+    assert seen["label.std"][0] == pytest.approx(walk.astype(np.float64).std(), rel=1e-4)
+    assert seen["label.integer_fraction"] == pytest.approx([np.mean(walk == np.round(walk)), 0])
+    centered = walk.astype(np.float64) - walk.astype(np.float64).mean(axis=0)
+    expected = np.sum(centered[1:] * centered[:-1]) / np.sum(centered**2)
+    assert seen["label.autocorrelation"][0] == pytest.approx(expected, rel=1e-3)
+    assert abs(seen["label.autocorrelation"][1]) < 0.3 < expected
+    assert seen["label.class_order"] is seen["label.classes_present"] is seen["prediction.entropy"] is None
+
+
+def test_one_hot_rows_that_do_not_add_up_to_one(tmp_path):
+    """Two classes at once, or none, show in the sum of the row."""
+    y = np.eye(4)[np.arange(64) % 4]
+    y[40, 0] = y[40, 1] = 1
+    seen, _ = outputs_of(tmp_path, y, "categorical_crossentropy", layers.Dense(4, activation="softmax"))
+    assert seen["label.row_sum_error"] == pytest.approx([0, 1])
+    assert seen["prediction.row_sum_error"] == pytest.approx([0, 0], abs=1e-5)
+    assert seen["label.integer_fraction"] == pytest.approx([1, 1])
+
+
+def softmax(x):
+    shares = np.exp(x - x.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_predicted_classes(logits, tmp_path):
+    """Entropy, the class that is guessed most, and the share of right guesses, of probabilities and of logits."""
+    y = np.arange(32) % 5
+    last = layers.Dense(5, activation=None if logits else "softmax")
+    seen, out = outputs_of(tmp_path, y, keras.losses.SparseCategoricalCrossentropy(from_logits=logits), last)
+    shares = softmax(out) if logits else out
+    guesses = out.argmax(axis=1)
+    assert seen["prediction.entropy"] == pytest.approx([np.mean(-np.sum(shares * np.log(shares), axis=1))], rel=1e-5)
+    assert seen["prediction.top_class_share"] == pytest.approx([np.bincount(guesses).max() / 32])
+    assert seen["prediction.correct_share"] == pytest.approx([np.mean(guesses == y)])
+    assert seen["prediction.std_over_batch"] == pytest.approx([np.sqrt(out.var(axis=0).mean())], rel=1e-4)
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_predicted_yes_and_no(logits, tmp_path):
+    """With one output the boundary is 0.5 for probabilities and 0 for logits."""
+    y = (np.arange(32) % 3 == 0).astype("float32")[:, None]
+    last = layers.Dense(1, activation=None if logits else "sigmoid")
+    seen, out = outputs_of(tmp_path, y, keras.losses.BinaryCrossentropy(from_logits=logits), last)
+    p = 1 / (1 + np.exp(-out)) if logits else out
+    entropy = np.mean(-(p * np.log(p) + (1 - p) * np.log(1 - p)))
+    assert seen["prediction.entropy"] == pytest.approx([entropy], rel=1e-5)
+    assert seen["prediction.correct_share"] == pytest.approx([np.mean((p > 0.5) == (y > 0.5))])
+    assert seen["prediction.top_class_share"] == pytest.approx([max(np.mean(p > 0.5), np.mean(p <= 0.5))])
+    assert seen["prediction.row_sum_error"] is None
+
+
+def test_output_that_may_be_anything_has_no_yes_or_no(tmp_path):
+    """One linear unit with a loss that expects probabilities: what it means is not known."""
+    y = (np.arange(32) % 2).astype("float32")[:, None]
+    seen, _ = outputs_of(tmp_path, y, "binary_crossentropy", layers.Dense(1))
+    assert seen["prediction.correct_share"] is seen["prediction.entropy"] is None
+    assert seen["label.classes_present"] == [2]
+
+
+def test_collapse_to_one_answer(tmp_path):
+    """Inputs that do not reach the output leave one answer for all, which is guessed every time."""
+    last = layers.Dense(4, activation="softmax", kernel_initializer="zeros", bias_initializer="random_normal")
+    seen, _ = outputs_of(tmp_path, np.arange(33) % 4, "sparse_categorical_crossentropy", last)
+    assert seen["prediction.std_over_batch"][0] == pytest.approx(0, abs=1e-7)
+    assert seen["prediction.top_class_share"][0] == 1
+    assert np.isnan(seen["prediction.std_over_batch"][1])  # a batch of one
+
+
+def test_words_of_a_sequence_are_classes_without_an_order(tmp_path):
+    """Every word counts as a label; neighbors are not compared, since they belong to one sample."""
+    x, y = noise(32, 7, 3), np.random.default_rng(0).integers(0, 5, (32, 7))
+    last = layers.Dense(5, activation="softmax")
+    seen, out = outputs_of(tmp_path, y, "sparse_categorical_crossentropy", last, x=x)
+    assert seen["label.class_order"] is None
+    assert seen["label.majority_share"] == pytest.approx([np.bincount(y.ravel()).max() / y.size])
+    assert seen["prediction.correct_share"] == pytest.approx([np.mean(out.argmax(-1) == y)], rel=1e-5)
+
+
+def regression(loss, callbacks):
+    keras.utils.set_random_seed(0)
+    hidden = [layers.Dense(16, activation="tanh"), layers.Dense(16)]
+    model = keras.Sequential([keras.Input((12,)), *hidden, layers.Dense(3)])
+    model.compile("adam", loss)
+    x = noise(72, 12)
+    return model, model.fit(x, x[:, :3], batch_size=16, epochs=2, verbose=0, callbacks=callbacks).history
+
+
+@pytest.mark.parametrize(
+    ("loss", "read"), [("mse", True), ("huber", True), (lambda y, p: keras.ops.mean(keras.ops.tanh(p), -1), False)]
+)
+def test_output_is_not_read_where_the_loss_may_be_fused_with_it(loss, read, tmp_path):
+    """A loss that begins with an activation is one kernel with the last layer; reading between would change it."""
+    callback = asking(tmp_path)
+    assert differences(regression(loss, []), regression(loss, [callback])) == []
+    run = load_run(callback.run_dir)
+    assert len(run.panel("prediction", "std")) == read
+    assert ("prediction" in {note.subject for note in run.notes}) != read

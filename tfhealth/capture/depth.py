@@ -1,0 +1,45 @@
+"""Layer calls of a tapped step -> what lies behind a tensor, and how deep each call lies."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+from tfhealth.capture.layers import weighted
+from tfhealth.capture.tap import Called
+
+__all__ = ["behind", "depths"]
+
+_ANCESTRY = 200  # operations to look back through for where a tensor came from
+
+
+def behind(tensor: Any, known: Container[int]) -> list[int]:
+    """Return the ids of the nearest `known` tensors that `tensor` is computed from, or is itself.
+
+    Looks back through the step's graph; a step that runs eagerly has none.
+    """
+    found: list[int] = []
+    queue = [tensor]
+    for _ in range(_ANCESTRY):
+        if not queue:
+            break
+        one = queue.pop()
+        if id(one) in known:
+            found.append(id(one))
+        elif hasattr(one, "graph"):
+            queue += list(one.op.inputs)
+    return found
+
+
+def depths(calls: Sequence[Called]) -> list[int]:
+    """Return for each call how many layers with a kernel lie on the longest way to its output, itself included."""
+    made: dict[int, int] = {}
+    found = []
+    for call in calls:
+        has_kernel = weighted(call.layer)
+        before = call.inputs if has_kernel else call.outputs  # what a layer of layers does is known from those in it
+        depth = has_kernel + max((made[one] for tensor in before for one in behind(tensor, made)), default=0)
+        found.append(depth)
+        for tensor in call.outputs:
+            made[id(tensor)] = max(depth, made.get(id(tensor), 0))
+    return found

@@ -1,0 +1,104 @@
+"""What was seen, what could not be measured, and what went wrong with us -> a Recorder, notes and few warnings."""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tfhealth.capture.rows import Layout
+from tfhealth.capture.sites import Located
+from tfhealth.recorder import Recorder
+from tfhealth.series import Attribute, Floats, Ints, Site
+
+__all__ = ["HealthWarning", "Journal"]
+
+T = TypeVar("T")
+
+
+class HealthWarning(UserWarning):
+    """Something could not be watched; training goes on."""
+
+
+@dataclass(eq=False)
+class Journal:
+    """Writes one run, and keeps every trouble with it from the user's training.
+
+    Args:
+        folder: the run directory; where it cannot be written, or not any more, the run stays in memory.
+        settings: what to record of the run from its beginning.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any]
+    recorder: Recorder = field(init=False)
+    _layouts: dict[int, tuple[Layout, int]] = field(default_factory=dict)
+    _warned: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        try:
+            self.recorder = Recorder(self.folder)
+        except Exception as error:  # an unwritable disk must not end a training
+            self._warn("run directory", f"{self.folder} cannot be written ({error}); the run is kept in memory only")
+            self.recorder = Recorder(None)
+        self.kept(self.recorder.meta, **self.settings)
+
+    def kept(self, write: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Call a method of the recorder; where the disk lets it down, go on in memory."""
+        try:
+            return write(*args, **kwargs)
+        except (sqlite3.Error, OSError) as error:
+            what = f"{self.folder} cannot be written any more ({error}); the run goes on in memory"
+            self._warn("run directory", what)
+            self.recorder.keep_in_memory()
+            return write(*args, **kwargs)
+
+    def fact(self, name: str, attributes: Mapping[str, Attribute]) -> None:
+        """Record what is known of a fit before it begins."""
+        self.kept(self.recorder.site, Site("fact", name), attributes)
+
+    def seen(self, located: Sequence[Located]) -> None:
+        """Record the sites of a step."""
+        for one in located:
+            position = one.attributes.get("position")
+            self.kept(self.recorder.site, one.site, one.attributes, position if isinstance(position, int) else 0)
+
+    def rows(self, layout: Layout, steps: Ints, values: Floats) -> None:
+        """Record probed steps: steps int64[n], values float64[n, P] in the layout's order."""
+        if id(layout) not in self._layouts:
+            self._layouts[id(layout)] = (layout, self.kept(self.recorder.layout, layout.probes))
+        self.kept(self.recorder.append, self._layouts[id(layout)][1], steps, values)
+
+    def note(self, subject: str, why: str) -> None:
+        """Record that something is not measured, and why; no fault of anybody."""
+        with self.guarded("notes"):
+            self.kept(self.recorder.note, subject, why)
+
+    def failed(self, subject: str, error: BaseException) -> None:
+        """Record that something could not be measured because it raised, and warn once a fit."""
+        why = f"{type(error).__name__}: {str(error)[:500]}"
+        self._warn("probes", f"{subject} is not measured: {why}")
+        try:
+            self.kept(self.recorder.note, subject, why)
+        except Exception as second:  # the warning is all that can be given
+            self._warn("run directory", f"the run directory cannot be written: {second}")
+
+    @contextmanager
+    def guarded(self, subject: str) -> Iterator[None]:
+        """Keep what the block raises from the user's training: one warning, one note."""
+        try:
+            yield
+        except Exception as error:
+            self.failed(subject, error)
+
+    def _warn(self, kind: str, what: str) -> None:
+        """Warn once for each kind of trouble, also where the user turned warnings into errors."""
+        if kind in self._warned:
+            return
+        self._warned.add(kind)
+        with suppress(HealthWarning):
+            warnings.warn(f"tfhealth: {what}", HealthWarning, stacklevel=2)

@@ -1,0 +1,195 @@
+"""A tapped step -> one row of numbers on each replica's device, and the statistics that the host makes of the rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfhealth.capture import losses, sites
+from tfhealth.capture.parts import Contexts
+from tfhealth.capture.patches import installed
+from tfhealth.capture.pooling import apart, pooled
+from tfhealth.capture.replica import Replica, replicas_of
+from tfhealth.capture.rows import Layout, Measured
+from tfhealth.capture.sites import Located
+from tfhealth.capture.tap import Tap
+from tfhealth.plan import Plan, described
+from tfhealth.series import Floats, Ints, Probe
+from tfhealth.statistics import find
+
+__all__ = ["SCOPE", "Probes"]
+
+SCOPE = "tfhealth_probes"
+
+Drained = list[tuple[Layout, Ints, Floats]]
+
+
+@dataclass(eq=False)
+class Probes:
+    """What is measured in a probed step of a model, whoever compiles the step.
+
+    Args:
+        model: the model that is trained; nothing is left on it.
+        strategy: the distribution strategy under which its steps run.
+        plan: what to probe.
+        first_step: optimizer steps taken before the first one that is watched.
+        note: called with (subject, why) for what this training has no such thing of.
+        failed: called with (subject, error) for a probe that raised; the step goes on without it.
+        seen: called with the sites of each new trace.
+        capacity: rows that fit on the device between two drains, at least one execution's steps.
+    """
+
+    model: Any
+    strategy: Any
+    plan: Plan
+    first_step: int
+    note: Callable[[str, str], None]
+    failed: Callable[[str, Exception], None]
+    seen: Callable[[Sequence[Located]], None]
+    capacity: int = 64
+    _expected: int = -1
+    _pending: int = 0
+    _apart: bool = False
+    replicas: list[Replica] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.replicas = replicas_of(self.strategy, self.first_step, self.capacity)
+
+    def expect(self, step: int, count: int) -> None:
+        """Prepare for one execution, of `count` steps at most; `step` steps were taken before it."""
+        if step != self._expected:
+            for replica in self.replicas:
+                replica.counter.assign(step)
+        self._expected = step + count
+        self._pending += count
+
+    @property
+    def free(self) -> int:
+        """Rows that may still be written before a drain is due."""
+        return self.capacity - self._pending
+
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator] # TensorFlow is untyped
+    @contextmanager
+    def tapped(self, data: Any) -> Iterator[None]:
+        """Listen while a step runs on `data`, any structure of tensors, in the block, and write what it showed."""
+        tap = Tap(self._replica)
+        with installed(self.model), tap.listening():
+            yield
+        if tap.handed_out:
+            return
+        try:
+            # A probe that fails while the batch is still being fetched would cancel the user's iterator with it.
+            with tf.name_scope(SCOPE), tf.control_dependencies(tap.tensors(data)):
+                self._write(tap)
+        except Exception as error:  # the user's step is whole; ours is given up
+            self.failed("probes", error)
+
+    def _replica(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Tap what a step hands to its replicas: a hand-written one does that itself, Keras does it around the step."""
+
+        def replica(*args: Any, **kwargs: Any) -> Any:
+            with self.tapped((args, kwargs)):
+                result = function(*args, **kwargs)
+                self.model.returned(result)
+            return result
+
+        return replica
+
+    def _write(self, tap: Tap) -> None:
+        for subject, error in tap.errors:
+            self.failed(subject, error)
+        located = self.located(tap)
+        replica = self._here()
+        measured = self._measure(tap, located, replica)
+        if not measured.wanted:
+            self.note("probes", "no rule asks for anything that this step shows")
+            return
+        self.seen(located)
+        ring = replica.ring(Layout(measured.names(), measured.constants, tuple(measured.wanted)))
+        row = measured.row(tf.equal(replica.counter, self.first_step), self.failed)
+        ring.write(replica.counter.value(), row)
+        replica.counter.assign_add(1)
+
+    def located(self, tap: Tap) -> list[Located]:
+        """Return the sites that a step showed."""
+        if not tap.updates:
+            for subject in ("gradient", "update"):
+                self.note(subject, "the train step hands no variable to an optimizer")
+        found = sites.locate(tap, self.model)
+        return found + losses.locate(tap, self.model, found, self.note)
+
+    def contexts(self, tap: Tap, located: Sequence[Located], replica: Replica) -> Contexts:
+        """Return what the sums of a step are computed from."""
+        return Contexts(tap, located, self.strategy.num_replicas_in_sync, self.note)
+
+    def _here(self) -> Replica:
+        """Return the replica that runs; each is traced by itself."""
+        if len(self.replicas) == 1:
+            return self.replicas[0]
+        number = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+        return self.replicas[int(number) % len(self.replicas)]
+
+    def _measure(self, tap: Tap, located: Sequence[Located], replica: Replica) -> Measured:
+        """Compute the sums of every statistic that the plan wants; one that fails is noted and left out."""
+        measured = Measured()
+        contexts = self.contexts(tap, located, replica)
+        for one in located:
+            names = self.plan.statistics(one.site.kind, described(one.site, one.attributes))
+            try:
+                context = contexts.of(one, functools.partial(replica.state, one.site)) if names else None
+            except Exception as error:
+                self.failed(str(one.site), error)
+                continue
+            if context is None:
+                continue
+            for name in names:
+                try:
+                    measured.add(Probe(one.site, name), find(one.site.kind, name), context)
+                except Exception as error:
+                    self.failed(f"{one.site}.{name}", error)
+        return measured
+
+    def drain(self) -> Drained:
+        """Return what was written since the last drain: (layout, steps int64[n], statistics float64[n, P])."""
+        drained = []
+        for layout, steps, rows in self.written():
+            self._compare(layout, steps, rows)
+            drained.append((layout, steps, layout.finish(pooled(layout, rows))))
+        return drained
+
+    def written(self) -> Iterator[tuple[Layout, Ints, Floats]]:
+        """Yield what the replicas wrote since the last time: (layout, steps int64[n], sums float64[R, n, columns])."""
+        self._pending = 0
+        self._expected = -1  # an execution at the end of the data takes fewer steps than it was given
+        for key, ring in self.replicas[0].rings.items():
+            written = [one.rings[key].drain() for one in self.replicas if key in one.rings]
+            if len(written) < len(self.replicas):
+                self.note("probes", "the replicas do not show the same sites")
+                continue
+            steps, rows = _aligned(written)
+            if len(steps):
+                yield ring.layout, steps, rows
+
+    def _compare(self, layout: Layout, steps: Ints, rows: Floats) -> None:
+        """Say once where replicas do not hold the same weights."""
+        differ = apart(layout, rows)
+        if differ.any() and not self._apart:
+            self._apart = True
+            names = [layout.columns[index][0].name for index in np.flatnonzero(differ.any(0))]
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            step = int(steps[differ.any(1)][0])
+            self.note("replicas", f"after {step} steps they do not hold the same weights: {names[0]}{more}")
+
+
+def _aligned(written: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:
+    """Return the steps that all replicas wrote, int64[n], and their rows there, float64[R, n, columns]."""
+    if len(written) == 1:
+        return written[0][0], written[0][1][None]
+    steps = functools.reduce(np.intersect1d, [own for own, _ in written])
+    return steps, np.stack([rows[np.searchsorted(own, steps)] for own, rows in written])

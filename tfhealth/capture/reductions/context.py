@@ -1,0 +1,67 @@
+"""One tensor of a step -> what its sums share, computed once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from tfhealth.series import Attribute
+
+__all__ = ["Context", "Reduction"]
+
+
+@dataclass
+class Context:
+    """One tensor to reduce.
+
+    Attributes:
+        tensor: any float or integer dtype; it is cast to float32 once.
+        attributes: of the tensor's site.
+        state: makes or finds a variable that lives as long as the probes: (name, shape) -> tf.Variable.
+        parts: further tensors, numbers or text by name, where a sum needs them (`PART_OF`), or functions of no
+            arguments that make them; None for a part not there.
+        fixed_size: number of elements, where it is the same in every trace, as a variable's is.
+    """
+
+    tensor: Any
+    attributes: Mapping[str, Attribute]
+    state: Callable[[str, tuple[int, ...]], Any]
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    fixed_size: float | None = None
+    _made: dict[Any, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def x(self) -> Any:
+        """The tensor as float32."""
+        return self.tensor if self.tensor.dtype == tf.float32 else tf.cast(self.tensor, tf.float32)
+
+    @functools.cached_property
+    def size(self) -> Any:
+        """The number of elements, float32."""
+        return tf.cast(tf.size(self.tensor), tf.float32)
+
+    @functools.cached_property
+    def samples(self) -> Any:
+        """The length of the first axis, float32; 1 for a scalar."""
+        return tf.cast(tf.shape(self.tensor)[0], tf.float32) if self.tensor.shape.rank else tf.constant(1.0)
+
+    def once(self, make: Callable[[Context], Any]) -> Any:
+        """Return `make(self)`, made at its first use: several sums are computed from it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
+
+    def part(self, name: str) -> Any:
+        """Return a further tensor, number or text that the site's sums need."""
+        if name not in self._made:
+            part = self.parts[name]
+            self._made[name] = part() if callable(part) else part
+        return self._made[name]
+
+
+Reduction = Callable[[Context], Any]
+"""A function that takes a context to a float32 scalar."""

@@ -1,0 +1,107 @@
+"""Sums of what reaches the first layer: features, hashes of samples, duplicates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfhealth.capture.reductions.context import Context, Reduction
+from tfhealth.statistics.builtin.inputs import MEMORY
+
+__all__ = ["PART_OF", "REDUCTIONS", "moments"]
+
+_MIX = (0x2545F4914F6CDD1D, 0x369DEA0F31A53F85)  # odd, and of no pattern
+_LOW, _HIGH, _TOP, _PARTS = 1 << 20, 1 << 32, 1 << 40, 1 << 24
+_SAMPLE_SEED, _ORDER_SEED = (7, 1), (7, 2)
+_SLOTS = 1 << 18
+
+
+def moments(context: Context) -> tuple[Any, Any]:
+    """Return mean and variance over the batch of each feature; of one that does not vary the variance is 0."""
+    mean, variance = tf.nn.moments(context.x, axes=[0])
+    return mean, tf.where(variance > tf.square(1e-6 * mean), variance, 0.0)
+
+
+def _smallest_feature_std(context: Context) -> Any:
+    _, variance = context.once(moments)
+    return tf.sqrt(tf.reduce_min(tf.where(variance > 0, variance, float("inf"))))
+
+
+def _feature_offset(context: Context) -> Any:
+    mean, variance = context.once(moments)
+    offset = tf.reduce_max(tf.where(variance > 0, tf.abs(mean) * tf.math.rsqrt(variance), -1.0))
+    return tf.where(offset < 0, float("nan"), offset)
+
+
+def _sample_hashes(context: Context) -> Any:
+    """Return a hash of each sample, int64[B]: Σ wⱼ · bits(xⱼ) modulo 2⁶⁴.
+
+    Integers add up to the same in any order, which rows of a matrix product do not; int64, since TensorFlow keeps sums
+    of int32 off the GPU.
+    """
+    tensor = context.tensor
+    if tensor.dtype.is_floating:
+        tensor = tf.bitcast(context.x, tf.int32)
+    rows = tf.reshape(tf.cast(tensor, tf.int64), [tf.shape(tensor)[0], -1])
+    return tf.reduce_sum(rows * _odd(tf.shape(rows)[1], _SAMPLE_SEED), axis=1)
+
+
+def _odd(count: Any, seed: tuple[int, int]) -> Any:
+    """Return odd int64 numbers of no pattern, always the same ones, without touching any state of a generator."""
+    numbers = tf.random.stateless_uniform([count], seed, None, None, tf.int64, alg="philox")
+    return numbers // 2 * 2 + 1
+
+
+def _mixed(context: Context) -> Any:
+    """Return hashes that do not add up: two batches with equal sums of features must differ."""
+    hashes = context.once(_sample_hashes)
+    high = hashes // _HIGH
+    return high * high * _MIX[0] + hashes * _MIX[1]
+
+
+def _low_part(hashes: Any) -> Any:
+    """Return the sum of the hashes' upper 24 bits modulo 2²⁴, which float32 holds exactly."""
+    return tf.cast(tf.reduce_sum(hashes // _TOP % _PARTS) % _PARTS, tf.float32)
+
+
+def _ordered_fingerprint(context: Context) -> Any:
+    mixed = context.once(_mixed)
+    return _low_part(mixed * _odd(tf.shape(mixed)[0], _ORDER_SEED))
+
+
+def _duplicate_count(context: Context) -> Any:
+    ordered = tf.sort(context.once(_sample_hashes))
+    return tf.reduce_sum(tf.cast(tf.equal(ordered[1:], ordered[:-1]), tf.float32))
+
+
+def _seen_samples(context: Context) -> Any:
+    """Look samples up in what training remembers, and remember them when training: two bits for each (Bloom, 1970)."""
+    training = context.parts.get("training")
+    state = context.state if training is None else training
+    memory, known = state("samples", (2 * _SLOTS,)), state("samples_known", ())
+    hashes = context.once(_mixed)
+    slots = tf.stack([hashes // _TOP % _SLOTS, hashes // _LOW % _SLOTS + _SLOTS])
+    found = tf.gather(memory, slots)
+    seen = tf.where(known > 0, tf.reduce_sum(tf.reduce_min(found, axis=0)), float("nan"))
+    if training is None:
+        room = tf.cast(known < MEMORY, tf.float32)
+        memory.scatter_update(tf.IndexedSlices(tf.maximum(found, room), slots))
+        known.assign_add(room * context.samples)
+    return seen
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "samples": lambda context: context.samples,
+    "features": lambda context: tf.cast(tf.size(context.once(moments)[1]), tf.float32),
+    "constant_features": lambda context: tf.reduce_sum(tf.cast(tf.equal(context.once(moments)[1], 0), tf.float32)),
+    "largest_feature_std": lambda context: tf.sqrt(tf.reduce_max(context.once(moments)[1])),
+    "smallest_feature_std": _smallest_feature_std,
+    "feature_offset": _feature_offset,
+    "fingerprint": lambda context: _low_part(context.once(_mixed)),
+    "ordered_fingerprint": _ordered_fingerprint,
+    "duplicate_count": _duplicate_count,
+    "seen_samples": _seen_samples,
+}
+
+PART_OF: dict[str, str] = {}

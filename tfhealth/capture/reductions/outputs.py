@@ -1,0 +1,184 @@
+"""Sums of labels and predictions: classes, their order, agreement, and collapse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfhealth.capture.reductions.context import Context, Reduction
+from tfhealth.capture.reductions.inputs import moments
+
+__all__ = ["CUMULATIVE", "PART_OF", "REDUCTIONS"]
+
+CUMULATIVE = frozenset(
+    {
+        *("largest_class", "smallest_class", "labels_seen", "class_entropy"),
+        *("class_shift", "missing_classes", "new_classes"),
+    }
+)
+"""Sums over all batches so far: of several batches the last one says it all."""
+
+
+def _classes_of(labels: Any, encoding: str) -> Any:
+    """Return the class of each label, int32[N]."""
+    found = tf.argmax(labels, axis=-1) if encoding == "onehot" else labels
+    return tf.reshape(tf.cast(found, tf.int32), [-1])
+
+
+def _counts(classes: Any, count: int) -> Any:
+    """Return how often each of `count` classes is in int32[N], float32[count]; a class beyond them is not counted."""
+    legal = tf.where((classes >= 0) & (classes < count), classes, -1)
+    return tf.math.unsorted_segment_sum(tf.ones_like(legal, tf.float32), legal, count)
+
+
+def _labels(context: Context) -> Any:
+    return _classes_of(context.tensor, context.part("encoding"))
+
+
+def _batch_counts(context: Context) -> Any:
+    return _counts(context.once(_labels), context.part("classes"))
+
+
+def _counts_so_far(context: Context) -> Any:
+    """Return how often each class was seen by probes so far, float32[C]."""
+    return context.state("classes", (context.part("classes"),)).assign_add(context.once(_batch_counts))
+
+
+def _class_entropy(context: Context) -> Any:
+    counts = context.once(_counts_so_far)
+    share = counts / tf.maximum(tf.reduce_sum(counts), 1)
+    return _entropy_of(share)
+
+
+def _training_counts(context: Context) -> Any:
+    """Return how often training probes saw each class, float32[C]."""
+    return context.parts["training"]("classes", (context.part("classes"),)).value()
+
+
+def _class_shift(context: Context) -> Any:
+    """Return χ² of two samples of counts over its degrees of freedom: the batch against all batches before it."""
+    if context.parts["training"] is None:
+        now = context.once(_batch_counts)
+        before = context.once(_counts_so_far) - now
+    else:
+        now, before = context.once(_counts_so_far), context.once(_training_counts)
+    ratio = tf.sqrt(tf.reduce_sum(before) / tf.reduce_sum(now))
+    chi_square = tf.reduce_sum(tf.math.divide_no_nan(tf.square(now * ratio - before / ratio), now + before))
+    freedom = tf.reduce_sum(tf.cast(now + before > 0, tf.float32)) - 1
+    return tf.where((ratio > 0) & (freedom > 0), chi_square / freedom, float("nan"))
+
+
+def _only_in(counts: Reduction, others: Reduction) -> Reduction:
+    """Return how many classes one of two sets of counts has and the other has not; NaN where either is empty."""
+
+    def only(context: Context) -> Any:
+        one, other = context.once(counts), context.once(others)
+        found = tf.reduce_sum(tf.cast((one > 0) & tf.equal(other, 0), tf.float32))
+        return tf.where((tf.reduce_sum(one) > 0) & (tf.reduce_sum(other) > 0), found, float("nan"))
+
+    return only
+
+
+def _equal_pairs(context: Context) -> Any:
+    labels = context.once(_labels)
+    return tf.reduce_sum(tf.cast(tf.equal(labels[1:], labels[:-1]), tf.float32))
+
+
+def _equal_pairs_by_chance(context: Context) -> Any:
+    counts = context.once(_batch_counts)
+    return tf.reduce_sum(counts * (counts - 1)) / tf.maximum(tf.reduce_sum(counts), 1)
+
+
+def _autocorrelation(context: Context) -> Any:
+    centered = context.x - tf.reduce_mean(context.x, axis=0)
+    found = tf.reduce_sum(centered[1:] * centered[:-1]) / (2 * tf.nn.l2_loss(centered))
+    return tf.clip_by_value(found, -1.0, 1.0)  # rounding can take it beyond
+
+
+def _row_sum_error(context: Context) -> Any:
+    return tf.reduce_max(tf.abs(tf.reduce_sum(context.x, axis=-1) - 1))
+
+
+def _batch_variance(context: Context) -> Any:
+    _, variance = context.once(moments)
+    return tf.where(context.samples > 1, tf.reduce_mean(variance), float("nan"))
+
+
+def _entropy_of(shares: Any) -> Any:
+    """Return the entropy in nats of the last axis, which adds up to 1."""
+    return tf.maximum(-tf.reduce_sum(tf.math.xlogy(shares, shares), axis=-1), 0.0)  # rounding can make it negative
+
+
+def _entropy(context: Context) -> Any:
+    x, logits = context.x, context.part("form") == "logits"
+    if context.part("encoding") == "binary":
+        one = tf.sigmoid(x) if logits else x
+        shares = tf.stack([one, 1 - one], axis=-1)
+    else:
+        shares = tf.nn.softmax(x) if logits else x / tf.reduce_sum(x, axis=-1, keepdims=True)
+    return tf.reduce_mean(_entropy_of(shares))
+
+
+def _guesses(context: Context) -> Any:
+    """Return the class that each prediction finds the likeliest, int32[N]."""
+    if context.part("encoding") == "binary":
+        boundary = 0.0 if context.part("form") == "logits" else 0.5
+        return _classes_of(context.x > boundary, "binary")
+    return _classes_of(context.x, "onehot")
+
+
+def _top_class_count(context: Context) -> Any:
+    return tf.reduce_max(_counts(context.once(_guesses), context.part("classes")))
+
+
+def _correct_count(context: Context) -> Any:
+    labels = _classes_of(context.part("label"), context.part("encoding"))
+    return tf.reduce_sum(tf.cast(tf.equal(context.once(_guesses), labels), tf.float32))
+
+
+def _length(found: Any) -> Any:
+    return tf.cast(tf.size(found), tf.float32)
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "integer_count": lambda context: tf.reduce_sum(tf.cast(tf.equal(context.x, tf.round(context.x)), tf.float32)),
+    "largest_class": lambda context: tf.reduce_max(context.once(_counts_so_far)),
+    "smallest_class": lambda context: tf.reduce_min(context.once(_counts_so_far)),
+    "labels_seen": lambda context: tf.reduce_sum(context.once(_counts_so_far)),
+    "class_entropy": _class_entropy,
+    "classes_present": lambda context: tf.reduce_sum(tf.cast(context.once(_batch_counts) > 0, tf.float32)),
+    "class_shift": _class_shift,
+    "missing_classes": _only_in(_training_counts, _counts_so_far),
+    "new_classes": _only_in(_counts_so_far, _training_counts),
+    "pairs": lambda context: _length(context.once(_labels)) - 1,
+    "equal_pairs": _equal_pairs,
+    "equal_pairs_by_chance": _equal_pairs_by_chance,
+    "autocorrelation": _autocorrelation,
+    "row_sum_error": _row_sum_error,
+    "batch_variance": _batch_variance,
+    "entropy": _entropy,
+    "guesses": lambda context: _length(context.once(_guesses)),
+    "top_class_count": _top_class_count,
+    "correct_count": _correct_count,
+}
+
+PART_OF = {
+    "largest_class": "classes",
+    "smallest_class": "classes",
+    "labels_seen": "classes",
+    "class_entropy": "classes",
+    "classes_present": "classes",
+    "class_shift": "classes",
+    "missing_classes": "classes",
+    "new_classes": "classes",
+    "pairs": "order",
+    "equal_pairs": "order",
+    "equal_pairs_by_chance": "order",
+    "autocorrelation": "quantity",
+    "row_sum_error": "distribution",
+    "entropy": "form",
+    "guesses": "classes",
+    "top_class_count": "classes",
+    "correct_count": "label",
+}

@@ -1,0 +1,117 @@
+"""Statistics of what reaches the first layer: features, repeats of a batch, and duplicates within it.
+
+A feature is one position of a sample: its std and mean run over the batch. Of several replicas each sees its part of
+the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tfhealth.series import Floats
+from tfhealth.statistics.builtin.formulas import INPUT, POSITIVE, SHARE, over, same
+from tfhealth.statistics.model import Statistic, Sum
+
+__all__ = ["MEMORY", "STATISTICS", "SUMS"]
+
+MEMORY = 1 << 14
+"""How many of the samples that training probes see are remembered."""
+
+_TINY = 1e-30
+_HASHES = 1 << 24  # float32 holds every integer below
+
+
+def _feature_scale(s: Mapping[str, Floats]) -> Floats:
+    return s["largest_feature_std"] / np.maximum(s["smallest_feature_std"], _TINY)
+
+
+def _constant_fraction(s: Mapping[str, Floats]) -> Floats:
+    share = s["constant_features"] / np.maximum(s["features"], 1)
+    return np.where(s["samples"] > 1, share, np.nan)
+
+
+def _hash(name: str) -> Callable[[Mapping[str, Floats]], Floats]:
+    return lambda s: s[name] % _HASHES
+
+
+SUMS = (
+    Sum("samples"),
+    Sum("features", "max"),
+    Sum("constant_features", "min"),
+    Sum("largest_feature_std", "max"),
+    Sum("smallest_feature_std", "min"),
+    Sum("feature_offset", "max"),
+    Sum("fingerprint"),
+    Sum("ordered_fingerprint"),
+    Sum("duplicate_count"),
+    Sum("seen_samples"),
+)
+
+STATISTICS = (
+    Statistic(
+        "feature_scale",
+        INPUT,
+        ("largest_feature_std", "smallest_feature_std"),
+        _feature_scale,
+        "",
+        "largest over smallest std among features that vary within the batch",
+        POSITIVE,
+    ),
+    Statistic(
+        "feature_offset",
+        INPUT,
+        ("feature_offset",),
+        same("feature_offset"),
+        "",
+        "largest mean, in size, over std among features that vary within the batch; NaN where none does",
+        POSITIVE,
+    ),
+    Statistic(
+        "constant_fraction",
+        INPUT,
+        ("constant_features", "features", "samples"),
+        _constant_fraction,
+        "share",
+        "share of features that do not vary within the batch; NaN for a batch of one",
+        SHARE,
+    ),
+    Statistic(
+        "fingerprint",
+        INPUT,
+        ("fingerprint",),
+        _hash("fingerprint"),
+        "",
+        "24-bit hash of the batch's samples in any order; equal batches have equal ones",
+        (0.0, _HASHES - 1.0),
+    ),
+    Statistic(
+        "ordered_fingerprint",
+        INPUT,
+        ("ordered_fingerprint",),
+        _hash("ordered_fingerprint"),
+        "",
+        "24-bit hash of the batch's samples in their order",
+        (0.0, _HASHES - 1.0),
+    ),
+    Statistic(
+        "duplicate_fraction",
+        INPUT,
+        ("duplicate_count", "samples"),
+        over("duplicate_count", "samples"),
+        "share",
+        "share of samples that are a repeat of another one in the batch",
+        SHARE,
+    ),
+    Statistic(
+        "seen_fraction",
+        INPUT,
+        ("seen_samples", "samples"),
+        over("seen_samples", "samples"),
+        "share",
+        f"share of samples equal to one of the first {MEMORY} that training probes saw before; NaN before the first; "
+        "below 0.4 % by chance",
+        SHARE,
+    ),
+)

@@ -1,0 +1,200 @@
+"""Statistics of labels and predictions: classes, their order over the batch, agreement, and collapse.
+
+Classes are those of exclusive ones, where the loss tells how labels write them: as index, one-hot or binary. Sample
+weights and masks are not regarded. Of several replicas each sees its part of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfhealth.series import Floats
+from tfhealth.statistics.builtin.formulas import LABEL, POSITIVE, PREDICTION, SHARE, over, same
+from tfhealth.statistics.model import Statistic, Sum
+
+__all__ = ["STATISTICS", "SUMS"]
+
+
+def _imbalance(s: Mapping[str, Floats]) -> Floats:
+    """Return largest count over the upper 95 % Poisson limit of the smallest: small samples do not cry imbalance."""
+    smallest = s["smallest_class"]
+    return np.asarray(s["largest_class"] / (smallest + 2 * np.sqrt(smallest) + 3))
+
+
+def _class_order(s: Mapping[str, Floats]) -> Floats:
+    by_chance = s["equal_pairs_by_chance"]
+    return (s["equal_pairs"] - by_chance) / (s["pairs"] - by_chance)
+
+
+SUMS = (
+    Sum("integer_count"),
+    Sum("row_sum_error", "max"),
+    Sum("largest_class"),
+    Sum("smallest_class"),
+    Sum("labels_seen"),
+    Sum("class_entropy", "mean"),
+    Sum("classes_present", "max"),
+    Sum("class_shift", "mean"),
+    Sum("missing_classes", "min"),
+    Sum("new_classes", "min"),
+    Sum("pairs"),
+    Sum("equal_pairs"),
+    Sum("equal_pairs_by_chance"),
+    Sum("autocorrelation", "mean"),
+    Sum("batch_variance", "mean"),
+    Sum("entropy", "mean"),
+    Sum("guesses"),
+    Sum("top_class_count"),
+    Sum("correct_count"),
+)
+
+_LABELS = (
+    Statistic(
+        "integer_fraction",
+        LABEL,
+        ("integer_count", "count"),
+        over("integer_count", "count"),
+        "share",
+        "share of elements that are whole numbers",
+        SHARE,
+    ),
+    Statistic(
+        "imbalance",
+        LABEL,
+        ("largest_class", "smallest_class"),
+        _imbalance,
+        "",
+        "largest class count so far over the upper 95 % limit of the smallest, k + 2√k + 3",
+        POSITIVE,
+    ),
+    Statistic(
+        "majority_share",
+        LABEL,
+        ("largest_class", "labels_seen"),
+        over("largest_class", "labels_seen"),
+        "share",
+        "share of the most frequent class among the labels that probes saw so far",
+        SHARE,
+    ),
+    Statistic(
+        "class_entropy",
+        LABEL,
+        ("class_entropy",),
+        same("class_entropy"),
+        "nat",
+        "−Σ p ln p with p the share of each class so far: the loss of a model that knows nothing else",
+        POSITIVE,
+    ),
+    Statistic(
+        "classes_present",
+        LABEL,
+        ("classes_present",),
+        same("classes_present"),
+        "classes",
+        "how many classes the batch has",
+        POSITIVE,
+    ),
+    Statistic(
+        "class_shift",
+        LABEL,
+        ("class_shift",),
+        same("class_shift"),
+        "",
+        "χ² / degrees of freedom of the batch's class counts against those before it, when validating of all counts "
+        "against those of training; about 1 for shuffled data, NaN at the first batch",
+        POSITIVE,
+    ),
+    Statistic(
+        "missing_classes",
+        ("validation_label",),
+        ("missing_classes",),
+        same("missing_classes"),
+        "classes",
+        "how many classes training probes saw and probes of this validation did not",
+        POSITIVE,
+    ),
+    Statistic(
+        "new_classes",
+        ("validation_label",),
+        ("new_classes",),
+        same("new_classes"),
+        "classes",
+        "how many classes probes of this validation saw and training probes did not",
+        POSITIVE,
+    ),
+    Statistic(
+        "class_order",
+        LABEL,
+        ("equal_pairs", "equal_pairs_by_chance", "pairs"),
+        _class_order,
+        "",
+        "(a − c) / (1 − c) with a the share of neighbors in the batch that have the same class and c what shuffling "
+        "would give: 0 for shuffled, near 1 for sorted labels, NaN for one class",
+        (-np.inf, 1.0),
+    ),
+    Statistic(
+        "autocorrelation",
+        LABEL,
+        ("autocorrelation",),
+        same("autocorrelation"),
+        "",
+        "Σ cᵢcᵢ₊₁ / Σ cᵢ² over the batch with c = x − mean, of labels that are no classes; near 0 for shuffled data",
+        (-1.0, 1.0),
+    ),
+)
+
+_PREDICTIONS = (
+    Statistic(
+        "std_over_batch",
+        PREDICTION,
+        ("batch_variance",),
+        lambda s: np.sqrt(s["batch_variance"]),
+        "",
+        "√ of the mean over units of the variance over the batch; 0 where every sample gets the same answer, NaN for "
+        "a batch of one",
+        POSITIVE,
+    ),
+    Statistic(
+        "entropy",
+        PREDICTION,
+        ("entropy",),
+        same("entropy"),
+        "nat",
+        "mean of −Σ p ln p over the batch",
+        POSITIVE,
+    ),
+    Statistic(
+        "top_class_share",
+        PREDICTION,
+        ("top_class_count", "guesses"),
+        over("top_class_count", "guesses"),
+        "share",
+        "share of the class that is the likeliest most often in the batch",
+        SHARE,
+    ),
+    Statistic(
+        "correct_share",
+        PREDICTION,
+        ("correct_count", "guesses"),
+        over("correct_count", "guesses"),
+        "share",
+        "share of the batch whose likeliest class is the label",
+        SHARE,
+    ),
+)
+
+STATISTICS = (
+    *_LABELS,
+    *_PREDICTIONS,
+    Statistic(
+        "row_sum_error",
+        (*LABEL, *PREDICTION),
+        ("row_sum_error",),
+        same("row_sum_error"),
+        "",
+        "largest distance from 1 of the sum of a row of one-hot labels, or of probabilities of exclusive classes",
+        POSITIVE,
+    ),
+)
