@@ -15,6 +15,7 @@ import pytest
 from tfhealth import resources
 from tfhealth.decide import decide, decide_example
 from tfhealth.rules import Example, Rule, load_checklist
+from tfhealth.rules.measure import Constraint
 from tfhealth.rules.message import NAMES, render
 from tfhealth.run import Run, Table
 from tfhealth.series import Probe, Site
@@ -260,13 +261,19 @@ def test_every_threshold_is_shown_by_an_example(rule: Rule):
     assert set(rule.condition.severities) <= reached
 
 
+def _takes_absence(constraint: Constraint) -> bool:
+    """Whether a constraint also takes sites that do not have the attribute."""
+    return constraint is None or (isinstance(constraint, list) and None in constraint)
+
+
 @each_rule
 def test_rule_chooses_sites_by_what_is_recorded(rule: Rule):
     """A name in `where`, `when` or `attribute` that capture does not record would make the rule silent for ever."""
     measures = [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
     for measure in measures:
         for kind in measure.kinds:
-            assert set(measure.where) <= {*RECORDED[kind], "name"}
+            elsewhere = {name for name, globs in measure.where.items() if _takes_absence(globs)}
+            assert set(measure.where) - elsewhere <= {*RECORDED[kind], "name"}
             assert measure.attribute in (None, "name", *RECORDED[kind])
     assert set(rule.when) <= FACTS
 

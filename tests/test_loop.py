@@ -98,7 +98,7 @@ def test_a_loop_is_seen_as_a_fit_is(how, tmp_path):
     rules = rules_for(tmp_path, "loss.total", "loss.regularization", *SEEN)
     result = watched(training, COMPILED[how](training.step), tmp_path / "runs", rules=rules).result
     run = load_run(result.run.path)
-    kinds = {kind for kind in tfhealth.series.KINDS if not kind.startswith("validation_")}
+    kinds = {kind for kind in tfhealth.series.KINDS if not kind.startswith(("validation_", "experiment"))}
     assert {site.kind for site in run.sites} == kinds
     np.testing.assert_allclose(run.series(Probe(LOSS, "total")).values, training.seen, rtol=1e-6)
     assert run.series(Probe(LOSS, "regularization")).values.tolist() == [0.0] * 8

@@ -62,8 +62,8 @@ __all__ = [
     "experiment",
     "load_checklist",
     "load_run",
-    "watch",
     "preflight",
+    "watch",
     "write_report",
 ]
 

@@ -72,13 +72,16 @@ def _signature(name: str, node: ast.ClassDef | ast.FunctionDef) -> str:
 def _call(name: str, arguments: ast.arguments, returns: ast.expr | None, skip: int) -> str:
     pairs = list(arguments.args)[skip:]
     defaults = [None] * (len(pairs) - len(arguments.defaults)) + list(arguments.defaults)
-    listed = [
-        f"    {one.arg}: {ast.unparse(one.annotation) if one.annotation else 'Any'}"
-        + (f" = {ast.unparse(default)}" if default is not None else "")
-        + ",\n"
-        for one, default in zip(pairs, defaults, strict=True)
-    ]
+    listed = [_argument(one, default) for one, default in zip(pairs, defaults, strict=True)]
+    named = [_argument(one, default) for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    listed += ["    *,\n", *named] if named else []
+    listed += [_argument(arguments.kwarg, None, "**")] if arguments.kwarg else []
     return f"{name}(\n{''.join(listed)})" + (f" -> {ast.unparse(returns)}" if returns else "")
+
+
+def _argument(one: ast.arg, default: ast.expr | None, stars: str = "") -> str:
+    kind = ast.unparse(one.annotation) if one.annotation else "Any"
+    return f"    {stars}{one.arg}: {kind}" + (f" = {ast.unparse(default)}" if default is not None else "") + ",\n"
 
 
 def _member(node: ast.stmt) -> str:
@@ -102,7 +105,8 @@ def _markdown(text: str) -> list[str]:
     for block in re.split(rf"\n+(?=(?:{'|'.join(_SECTIONS)}):\n)", text):
         name, _, body = block.partition(":\n")
         if name == "Example":
-            code = re.sub(r"^(>>> |\.\.\. )", "", _dedent(body), flags=re.MULTILINE)
+            body = re.sub(r"^(?!>>>|\.\.\.)(?=\S)", "# ", _dedent(body), flags=re.MULTILINE)  # what the example prints
+            code = re.sub(r"^(>>> |\.\.\. )", "", body, flags=re.MULTILINE)
             code = re.sub(r"^((?:from|import) .*\n)(?!from|import|\n)", r"\1\n", code, flags=re.MULTILINE)
             parts.append(f"Example:\n\n```python\n{code.strip()}\n```")
         elif name in _SECTIONS:

@@ -59,13 +59,17 @@ class Journal:
 
     def fact(self, name: str, attributes: Mapping[str, Attribute]) -> None:
         """Record what is known of a fit before it begins."""
-        self.kept(self.recorder.site, Site("fact", name), attributes)
+        self.site(Site("fact", name), attributes)
+
+    def site(self, site: Site, attributes: Mapping[str, Attribute], position: int = 0) -> None:
+        """Record one site, as the model has it rather than as a step showed it."""
+        self.kept(self.recorder.site, site, attributes, position)
 
     def seen(self, located: Sequence[Located]) -> None:
         """Record the sites of a step."""
         for one in located:
             position = one.attributes.get("position")
-            self.kept(self.recorder.site, one.site, one.attributes, position if isinstance(position, int) else 0)
+            self.site(one.site, one.attributes, position if isinstance(position, int) else 0)
 
     def rows(self, layout: Layout, steps: Ints, values: Floats) -> None:
         """Record probed steps: steps int64[n], values float64[n, P] in the layout's order."""
@@ -80,7 +84,9 @@ class Journal:
 
     def failed(self, subject: str, error: BaseException) -> None:
         """Record that something could not be measured because it raised, and warn once a fit."""
-        why = f"{type(error).__name__}: {str(error)[:500]}"
+        text = str(error)  # TensorFlow says the cause after a traceback, Python before it
+        short = text if len(text) <= 500 else f"{text[:250]} … {text[-250:]}"
+        why = f"{type(error).__name__}: {short}"
         self._warn("probes", f"{subject} is not measured: {why}")
         try:
             self.kept(self.recorder.note, subject, why)

@@ -15,6 +15,7 @@ from tfhealth.capture import losses, sites
 from tfhealth.capture.parts import Contexts
 from tfhealth.capture.patches import installed
 from tfhealth.capture.pooling import apart, pooled
+from tfhealth.capture.reductions import SCOPE
 from tfhealth.capture.replica import Replica, replicas_of
 from tfhealth.capture.rows import Layout, Measured
 from tfhealth.capture.sites import Located
@@ -23,9 +24,7 @@ from tfhealth.plan import Plan, described
 from tfhealth.series import Floats, Ints, Probe
 from tfhealth.statistics import find
 
-__all__ = ["SCOPE", "Probes"]
-
-SCOPE = "tfhealth_probes"
+__all__ = ["Probes"]
 
 Drained = list[tuple[Layout, Ints, Floats]]
 

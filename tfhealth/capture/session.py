@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,8 @@ from tfhealth.capture.sites import Located
 from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.told import Facts
 from tfhealth.capture.validation import Validation, ValidationProbes, asked_for
+from tfhealth.plan import Plan
+from tfhealth.recorder import Recorder
 
 __all__ = ["HealthWarning", "Session"]
 
@@ -98,6 +100,8 @@ class Session:
             self.journal.fact(name, attributes)
         for group, why in failed:
             self.journal.note(group, why)
+        for layer, attributes, position in layers:
+            self.journal.site(layer, attributes, position)
         self.journal.seen([Located(site, None, weight) for site, weight in sites.frozen(self.model)])
 
     def _make_probes(self) -> None:

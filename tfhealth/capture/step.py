@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture import exact
-from tfhealth.capture.probes import SCOPE, Probes
+from tfhealth.capture.probes import Probes
+from tfhealth.capture.reductions import SCOPE
 
 __all__ = ["ProbedStep"]
 
