@@ -67,6 +67,13 @@ def nested() -> Setup:
     return model, arrays()
 
 
+def shared() -> Setup:
+    inputs, layer = keras.Input((12,)), layers.Dense(12, "tanh", name="twice")
+    model = keras.Model(inputs, layers.Dense(CLASSES, "softmax", name="out")(layer(layer(inputs))))
+    model.compile("adam", SPARSE)
+    return model, arrays()
+
+
 def masked() -> Setup:
     stack = [
         layers.Embedding(30, 6, mask_zero=True, name="words"),
@@ -247,6 +254,7 @@ SETUPS: dict[str, Callable[[], Setup]] = {
     "several inputs and outputs by name": two_by_name,
     "several inputs and outputs by place": two_by_place,
     "nested model": nested,
+    "shared layer": shared,
     "masking, bidirectional and stacked recurrent layers": masked,
     "missing input": missing_input,
     "sequences of unequal length": unequal,
@@ -266,6 +274,7 @@ SETUPS: dict[str, Callable[[], Setup]] = {
     "mixed_float16": lambda: scaled(1024.0),
     "mixed_float16 that overflows": lambda: scaled(2.0**20),
     "mixed_bfloat16": lambda: (plain(dtype="mixed_bfloat16"), arrays()),
+    "NumPy": lambda: (plain(), arrays()),
     "tf.data": lambda: (plain(), {"x": dataset(), "shuffle": False}),
     "tf.data, steps_per_epoch": lambda: (plain(), {"x": dataset(repeat=True), "steps_per_epoch": 5, "shuffle": False}),
     "tf.data of unknown length": lambda: (plain(), {"x": dataset().filter(lambda x, y: True), "shuffle": False}),

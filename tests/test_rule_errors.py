@@ -21,9 +21,8 @@ KEYS = (
 TESTS = "look, window, above, below, outside, inside, equals, one_of, like, nonfinite, all, any, not"
 STATISTICS = "mean, std, minimum, maximum, zero_fraction, nonfinite, saturated_fraction, dead_fraction"
 KINDS = (
-    "input, label, prediction, activation, gradient, weight, update, loss, validation_input, validation_label, "
-    "validation_prediction, log, experiment, "
-    "layer, fact"
+    "input, label, prediction, activation, gradient, weight, update, loss, optimizer, validation_input, "
+    "validation_label, validation_prediction, log, time, memory, experiment, layer, fact"
 )
 
 # Fewer rows than the built-in ones: they are read anew for every folder.

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,12 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import tensorflow as tf
+from keras import layers
+from sklearn.datasets import load_digits
 
 from tests.asking import rules_for
-from tests.models import quiet
+from tests.models import CLASSES, KINDS, quiet
 from tests.setups import SETUPS, arrays, plain, scaled
 from tfhealth import HealthCallback, load_run
 from tfhealth.series import Probe, Site
@@ -24,6 +28,7 @@ SEEN = {
     "several inputs and outputs by name": {"input": {"wide", "narrow"}, "loss": {"batch", "kind", "size"}},
     "several inputs and outputs by place": {"prediction": {"one", "two"}, "label": {"one", "two"}},
     "nested model": {"input": {"in/deep"}, "activation": {"in/deep", "out"}},
+    "shared layer": {"activation": {"twice", "twice#2", "out"}, "update": {"twice/kernel", "out/kernel"}},
     "masking, bidirectional and stacked recurrent layers": {
         "activation": {"words", "both", "last", "out"},
         "update": {"embeddings", "recurrent_kernel", "kernel", "bias"},
@@ -139,6 +144,50 @@ def test_overflowed_steps_and_the_loss_scale_are_recorded(tmp_path):
     assert next(row for row in callback.result.checklist if row.id == "grad.nonfinite").verdict == "pass"
 
 
+def verdicts(model, tmp_path, policy):
+    """Return the rules that find something in four epochs on real digits, and the steps that overflowed."""
+    images, digits = load_digits(return_X_y=True)
+    x = ((images - images.mean()) / images.std()).astype("float32")
+    callback = HealthCallback(**quiet(tmp_path / policy))
+    model.fit(x, digits, epochs=4, verbose=0, callbacks=[callback])
+    overflow = load_run(callback.run_dir).series(Probe(LOSS, "overflow"))
+    return {finding.rule for finding in callback.result.findings}, None if overflow is None else overflow.values
+
+
+def reader(policy, loss, initial):
+    """Return a model of digits that computes in this policy."""
+    keras.utils.set_random_seed(1)
+    hidden = [layers.Dense(32, "relu", dtype=policy), layers.Dense(32, "relu", dtype=policy)]
+    model = keras.Sequential([keras.Input((64,)), *hidden, layers.Dense(10, dtype="float32")])
+    optimizer = keras.optimizers.Adam()
+    model.compile(optimizer if initial is None else keras.optimizers.LossScaleOptimizer(optimizer, initial), loss)
+    return model
+
+
+def test_overflow_at_first_is_no_fault(tmp_path):
+    """Half precision from too large a loss scale: steps are skipped until it fits, and no rule finds anything."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert verdicts(reader("float32", loss, None), tmp_path, "float32") == (set(), None)
+    found, overflow = verdicts(reader("mixed_float16", loss, 2.0**30), tmp_path, "mixed_float16")
+    assert found == set()
+    assert overflow.sum() > 8
+
+
+def test_overflow_without_end_is_found(tmp_path):
+    """The loss is finite, its gradient NaN: every step is skipped, the scale falls to 0, and a rule says so."""
+
+    @tf.custom_gradient
+    def broken(values):
+        return values, lambda gradient: float("nan") * gradient
+
+    def sick(y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, broken(y_pred), True)
+
+    found, overflow = verdicts(reader("mixed_float16", sick, 2.0**15), tmp_path, "mixed_float16")
+    assert found >= {"GRAD009", "ARCH003"}
+    assert (overflow == 1).all()
+
+
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_nan_in_the_middle_of_an_execution_is_found_at_its_step(jit_compile, tmp_path):
     """One execution of 50 steps, and the sample that is missing is in the 14th batch."""
@@ -205,8 +254,47 @@ def test_a_tuner_gets_one_run_for_each_trial(tmp_path):
     assert callback.result is None
 
 
+@pytest.mark.parametrize("again", ["new", "continue"])
+def test_a_further_fit_is_a_run_or_goes_on_with_one(again, tmp_path):
+    """Another learning rate between two fits; training is the same either way."""
+    callback = HealthCallback(**quiet(tmp_path, every=2, again=again))
+    states = []
+    for callbacks in ([], [callback]):
+        keras.utils.set_random_seed(1)
+        model = plain(keras.optimizers.SGD(0.1))
+        model.fit(**arrays(), epochs=2, verbose=0, callbacks=callbacks)
+        model.optimizer.learning_rate = 0.01
+        model.fit(**arrays(), epochs=3, initial_epoch=2, verbose=0, callbacks=callbacks)
+        states.append([np.asarray(one) for one in [*model.variables, *model.optimizer.variables]])
+    assert all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
+    run = load_run(callback.run_dir)
+    ended = (run.meta["status"], run.meta["steps"], len(list(tmp_path.iterdir())))
+    if again == "new":
+        assert ended == ("completed", 15, 2)
+        assert run.fact("fit.initial_step") == 10
+        assert run.panel("activation", "std").steps.tolist() == [10, 12, 14]
+        assert run.fact("optimizer.learning_rate") == pytest.approx(0.01)
+        return
+    assert ended == ("completed", 15, 1)
+    assert run.fact("fit.initial_step") == 0
+    assert run.panel("activation", "std").steps.tolist() == list(range(0, 15, 2))
+    assert run.logs[Site("log", "loss")].steps.tolist() == [5, 10, 15]
+    told = {note.subject: note.why for note in run.notes}
+    assert told["fact optimizer"] == "learning_rate was 0.1 when the run began, and is 0.01 after 10 steps"
+
+
+def test_steps_of_a_model_that_was_compiled_anew_go_on(tmp_path):
+    """Its optimizer counts from 0 again, the run that goes on does not."""
+    callback = HealthCallback(**quiet(tmp_path, every=1, again="continue"))
+    model = plain()
+    for _ in range(2):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(**arrays(), verbose=0, callbacks=[callback])
+    assert load_run(callback.run_dir).steps.tolist() == list(range(10))
+
+
 def test_a_model_may_change_between_fits(tmp_path):
-    """A layer is frozen, the model compiled again, and fitted with the same callback: the second run says so."""
+    """A layer is frozen, one is added, the model compiled again and fitted with the same callback: the run says so."""
     callback = HealthCallback(**quiet(tmp_path, every=1))
     states = []
     for callbacks in ([], [callback]):
@@ -214,6 +302,7 @@ def test_a_model_may_change_between_fits(tmp_path):
         model = plain()
         model.fit(**arrays(), verbose=0, callbacks=callbacks)
         model.layers[0].trainable = False
+        model.add(layers.Dense(CLASSES, "softmax", name="more"))
         model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
         model.fit(**arrays(), verbose=0, callbacks=callbacks)
         states.append([np.asarray(one) for one in model.variables])
@@ -221,7 +310,7 @@ def test_a_model_may_change_between_fits(tmp_path):
     run = load_run(callback.run_dir)
     assert run.fact("optimizer.class") == "SGD"
     updates = sorted(site.name for site in run.sites if site.kind == "update")
-    assert updates == ["plain/out/bias", "plain/out/kernel"]
+    assert updates == [f"plain/{name}" for name in ("more/bias", "more/kernel", "out/bias", "out/kernel")]
     assert run.sites[Site("weight", "plain/hidden/kernel")]["trainable"] is False
 
 
@@ -241,3 +330,28 @@ def test_xla_compiles_the_probed_step_once(tmp_path):
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["18"], done.stderr[-3000:]
     assert len(list(dumped.glob("*one_step_on_data*.before_optimizations.txt"))) == 1
+
+
+def listed():
+    """Return {set-up: tests} of the tables in the docs, and the entries of `tests/setups.py` that they name."""
+    rows = re.findall(r"^\| (.+?) \|.*\| (.+?) \|$", (ROOT / "docs/set-ups.md").read_text("utf-8"), re.MULTILINE)
+    tests = {row: re.findall(r"`(tests/\w+\.py)::(\w+)(?:\[(.+?)\])?`", cell) for row, cell in rows}
+    return tests, {name for _, cell in rows for name in re.findall(r'"(.+?)"', cell)}
+
+
+def test_every_set_up_is_in_the_docs_with_a_test_that_exists():
+    """Each entry of SETUPS has a row, each test that a row names is there, and with the kind of model that it names."""
+    tests, entries = listed()
+    assert entries == set(SETUPS)
+    named = [one for found in tests.values() for one in found]
+    assert len(named) >= 20
+    gone = [one for one in named if f"\ndef {one[1]}(" not in (ROOT / one[0]).read_text("utf-8")]
+    assert (gone, {kind for *_, kind in named} - {""} - set(KINDS)) == ([], set())
+
+
+def test_every_row_of_the_docs_has_a_test():
+    """No row of the tables of set-ups is without one."""
+    page = (ROOT / "docs/set-ups.md").read_text("utf-8").partition("## What is not read")[0]
+    rows = [row for row in page.splitlines() if row.startswith("| ") and not row.startswith("| Set-up")]
+    assert len(rows) > 45
+    assert [row for row in rows if not row.endswith(('" |', "` |"))] == []

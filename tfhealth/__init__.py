@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfhealth.errors import Error, RuleError, RunError, UsageError
     from tfhealth.experiments import experiment
     from tfhealth.preflight.run import preflight
+    from tfhealth.replay.run import Replay, replay
     from tfhealth.report import write_report
     from tfhealth.result import Finding, Result
     from tfhealth.rules import Checklist, Rule, load_checklist
@@ -29,6 +30,7 @@ _PUBLIC = {
     "Error": ("tfhealth.errors", "Error"),
     "Finding": ("tfhealth.result", "Finding"),
     "HealthCallback": ("tfhealth.capture.callback", "HealthCallback"),
+    "Replay": ("tfhealth.replay.run", "Replay"),
     "Result": ("tfhealth.result", "Result"),
     "Rule": ("tfhealth.rules", "Rule"),
     "RuleError": ("tfhealth.errors", "RuleError"),
@@ -42,6 +44,7 @@ _PUBLIC = {
     "Watched": ("tfhealth.capture.loop", "Watched"),
     "watch": ("tfhealth.capture.loop", "watch"),
     "preflight": ("tfhealth.preflight.run", "preflight"),
+    "replay": ("tfhealth.replay.run", "replay"),
     "write_report": ("tfhealth.report", "write_report"),
 }
 
@@ -50,6 +53,7 @@ __all__ = [
     "Error",
     "Finding",
     "HealthCallback",
+    "Replay",
     "Result",
     "Rule",
     "RuleError",
@@ -63,6 +67,7 @@ __all__ = [
     "load_checklist",
     "load_run",
     "preflight",
+    "replay",
     "watch",
     "write_report",
 ]

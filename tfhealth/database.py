@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -23,10 +24,22 @@ def cut_off(database: Path) -> str:
         header = file.read(32)
     if not header.startswith(b"SQLite format 3") or (journal.is_file() and journal.stat().st_size):
         return ""
-    page = int.from_bytes(header[16:18], "big")
-    whole = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
+    whole = int.from_bytes(header[28:32], "big") * _page(header)
     size = database.stat().st_size
     return f"cut off, {size} of {whole} bytes are there" if size < whole else ""
+
+
+def _page(header: bytes) -> int:
+    size = int.from_bytes(header[16:18], "big")
+    return 65536 if size == 1 else size
+
+
+def _whole_pages(database: Path) -> int:
+    """Return the size of the file without a last page that is not whole; SQLite would read its rest as zeros."""
+    size = database.stat().st_size
+    with database.open("rb") as file:
+        page = _page(file.read(32))
+    return size - size % page if page and size > page else size
 
 
 def _beside(database: Path, suffix: str) -> Path:
@@ -38,14 +51,18 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading; a copy of it where SQLite may not write its shared memory beside it."""
     with ExitStack() as stack:
         try:
+            if _whole_pages(database) < database.stat().st_size:
+                raise sqlite3.OperationalError("the last page is not whole")
             connection = stack.enter_context(closing(_connected(database, _mode(database))))
             connection.execute("SELECT 1 FROM meta").fetchone()
         except sqlite3.OperationalError:
-            # A folder that may not be written, or a write that was killed: its journal belongs to the data.
+            # A folder that may not be written, a file that was cut off, or a write that was killed: its journal
+            # belongs to the data.
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="tfhealth-")))
             for suffix in ("", "-wal", "-journal"):
                 if _beside(database, suffix).is_file():
                     shutil.copyfile(_beside(database, suffix), _beside(folder / DATABASE, suffix))
+            os.truncate(folder / DATABASE, _whole_pages(database))
             connection = stack.enter_context(closing(_connected(folder / DATABASE, "mode=rw")))
         yield connection
 

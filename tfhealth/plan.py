@@ -1,4 +1,4 @@
-"""(Checklist) -> what to probe: the rules pull, nothing is measured that none of them reads."""
+"""(Checklist) -> what to probe: the rules pull, little is measured that none of them reads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tfhealth.series import Attribute, Site
 from tfhealth.statistics import STATISTICS
 
 __all__ = ["Plan", "described", "fits"]
+
+_ALWAYS = (("optimizer", "learning_rate"),)  # what every report tells, whoever judges it
 
 
 def described(site: Site, attributes: Mapping[str, Attribute]) -> Mapping[str, Attribute]:
@@ -44,7 +46,8 @@ class Plan:
         measures: list[Measure] = []
         for rule in checklist.rules:
             measures += [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
-        return cls(tuple((kind, statistic, measure.where) for measure in measures for kind, statistic in measure.needs))
+        asked = [(kind, statistic, measure.where) for measure in measures for kind, statistic in measure.needs]
+        return cls((*asked, *((kind, statistic, {}) for kind, statistic in _ALWAYS)))
 
     def statistics(self, kind: str, attributes: Mapping[str, Attribute]) -> tuple[str, ...]:
         """Return the names of the statistics to probe at a site: built-in ones in their order, then others by name."""

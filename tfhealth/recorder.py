@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from tfhealth import run
 from tfhealth.run import DATABASE, SCHEMA_VERSION, Run
+from tfhealth.samples import Samples, encoded, fitted
 from tfhealth.series import Attribute, Floats, Ints, Probe, Site
 
 __all__ = ["Recorder", "run_directory"]
@@ -31,6 +33,10 @@ CREATE TABLE IF NOT EXISTS epoch (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL
     logs TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, subject TEXT NOT NULL, why TEXT NOT NULL,
     UNIQUE (subject, why));
+CREATE TABLE IF NOT EXISTS sample (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
+    step INTEGER NOT NULL, about TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS histogram (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
+    step INTEGER NOT NULL, data BLOB NOT NULL);
 """
 
 
@@ -45,7 +51,7 @@ class Recorder:
     """Writes one run. Every method may raise sqlite3.Error or OSError; the caller decides what that means.
 
     Args:
-        folder: the run directory, made here; None keeps the run in memory only.
+        folder: the run directory, made here where there is none; None keeps the run in memory only.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -58,7 +64,8 @@ class Recorder:
         self._journal()
         self._connection.executescript(_SCHEMA)
         self._sites: dict[Site, int] = {}
-        self.meta(schema_version=SCHEMA_VERSION, status="running", started=_now())
+        self.meta(schema_version=SCHEMA_VERSION, status="running")
+        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('started', ?)", (_json(_now()),))
 
     def _journal(self) -> None:
         # WAL survives SIGKILL and appends cheaply; network file systems refuse it.
@@ -122,6 +129,20 @@ class Recorder:
         with self._lock:
             self._connection.execute("INSERT OR IGNORE INTO note (subject, why) VALUES (?, ?)", (subject, why))
 
+    def samples(self, found: Sequence[Samples]) -> None:
+        """Record what the model was given, as far as there is room."""
+        rows = [(one.site.kind, one.site.name, one.step, *encoded(one)) for one in fitted(found)]
+        with self._lock:
+            self._connection.executemany(
+                "INSERT INTO sample (kind, name, step, about, data) VALUES (?, ?, ?, ?, ?)", rows
+            )
+
+    def histograms(self, step: int, found: Mapping[Site, Floats]) -> None:
+        """Record histograms of one step: {site: counts float64[BINS]}."""
+        rows = [(site.kind, site.name, step, counts.astype("<f8").tobytes()) for site, counts in found.items()]
+        with self._lock:
+            self._connection.executemany("INSERT INTO histogram (kind, name, step, data) VALUES (?, ?, ?, ?)", rows)
+
     def keep_in_memory(self) -> None:
         """Go on in memory, with what the file holds: its disk is full or gone."""
         memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
@@ -140,7 +161,7 @@ class Recorder:
         """Return the run as it stands."""
         with self._lock:
             found = run.read(self._connection)
-        return Run(self.folder, found.meta, found.sites, found.tables, found.logs, found.notes, found.damage)
+        return replace(found, path=self.folder)
 
     def close(self) -> None:
         """Close the file, which folds the write-ahead log into it."""

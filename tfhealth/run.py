@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections import defaultdict
@@ -13,13 +14,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tfhealth import histograms, samples
 from tfhealth.database import DATABASE, UNREADABLE, cut_off, opened
 from tfhealth.errors import RunError
-from tfhealth.series import Attribute, Panel, Probe, Series, Site, stack
+from tfhealth.histograms import Histogram
+from tfhealth.samples import Samples
+from tfhealth.series import FROM_HOST, Attribute, Panel, Probe, Series, Site, stack
 
 __all__ = ["DATABASE", "SCHEMA_VERSION", "Note", "Run", "Table", "load"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 has samples and histograms; a run of 1 is read as one that has none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,16 @@ class Table:
     probes: tuple[Probe, ...]
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
+
+    @functools.cached_property
+    def columns(self) -> Mapping[Probe, int]:
+        """The column of each probe."""
+        return {probe: column for column, probe in enumerate(self.probes)}
+
+    @functools.cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the sites that are measured."""
+        return frozenset(probe.site.kind for probe in self.probes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,8 @@ class Run:
         tables: the probed steps.
         logs: the epoch logs as {log site: Series}.
         notes: what could not be measured.
+        samples: what the model was given, the first of each input and label; empty where none were to be kept.
+        histograms: of the weights, gradients, updates and activations that somebody asked for.
         damage: what was wrong with the file; empty for a sound one.
     """
 
@@ -66,13 +83,14 @@ class Run:
     logs: Mapping[Site, Series] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     damage: str = ""
+    samples: tuple[Samples, ...] = ()
+    histograms: Mapping[Site, Histogram] = field(default_factory=dict)
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """All probed steps, int64[n], ascending."""
-        if not self.tables:
-            return np.empty(0, np.int64)
-        return np.unique(np.concatenate([table.steps for table in self.tables]))
+        """All probed steps, int64[n], ascending; the host writes rows of its own at others."""
+        probed = [table.steps for table in self.tables if not table.kinds <= FROM_HOST]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *probed]))
 
     @property
     def complete(self) -> bool:
@@ -88,7 +106,7 @@ class Run:
         """Return what `probe` yielded, or None where it was never measured."""
         if probe.site.kind == "log":
             return self.logs.get(probe.site)
-        found = [(table, table.probes.index(probe)) for table in self.tables if probe in table.probes]
+        found = [(table, table.columns[probe]) for table in self.tables if probe in table.columns]
         if not found:
             return None
         steps = np.concatenate([table.steps for table, _ in found])
@@ -99,15 +117,16 @@ class Run:
     def panel(self, kind: str, statistic: str) -> Panel:
         """Return the series of `statistic` at all sites of `kind` where it was measured, in execution order."""
         sites = [site for site in self.sites if site.kind == kind]
-        if len(self.tables) == 1 and kind != "log":
-            return self._columns(self.tables[0], sites, statistic)
+        tables = [table for table in self.tables if kind in table.kinds]
+        if len(tables) == 1:
+            return self._columns(tables[0], sites, statistic)
         found = [(site, self.series(Probe(site, statistic))) for site in sites]
         return stack([(site, series) for site, series in found if series is not None])
 
     @staticmethod
     def _columns(table: Table, sites: Sequence[Site], statistic: str) -> Panel:
-        index = {probe: column for column, probe in enumerate(table.probes)}
-        columns = [(site, index[Probe(site, statistic)]) for site in sites if Probe(site, statistic) in index]
+        probes = [(site, Probe(site, statistic)) for site in sites]
+        columns = [(site, table.columns[probe]) for site, probe in probes if probe in table.columns]
         values = table.values[:, [column for _, column in columns]].T
         return Panel(tuple(site for site, _ in columns), table.steps, values, np.ones(values.shape, bool))
 
@@ -156,7 +175,16 @@ def _read(connection: sqlite3.Connection, folder: Path | None) -> Run:
     notes = _rows(connection, "note", "subject, why", lambda subject, why: Note(str(subject), str(why)), damage)
     logs = _logs(connection, damage)
     sites |= {site: {} for site in logs}
-    return Run(folder, meta, sites, tables, logs, tuple(notes), "; ".join(dict.fromkeys(damage)))
+    run = Run(folder, meta, sites, tables, logs, tuple(notes))
+    run = _with_extras(run, connection, damage) if version > 1 else run
+    return replace(run, damage="; ".join(dict.fromkeys(damage)))
+
+
+def _with_extras(run: Run, connection: sqlite3.Connection, damage: list[str]) -> Run:
+    """Return the run with what somebody asked for beside the statistics."""
+    shown = _rows(connection, "sample", "kind, name, step, about, data", samples.decoded, damage)
+    counts = _rows(connection, "histogram", "kind, name, step, data", histograms.decoded, damage)
+    return replace(run, samples=samples.bounded(shown, damage), histograms=histograms.over_steps(counts))
 
 
 T = TypeVar("T")

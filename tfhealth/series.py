@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Attribute", "Floats", "Ints", "Panel", "Probe", "Series", "Site", "stack"]
+__all__ = ["FROM_HOST", "KINDS", "Attribute", "Floats", "Ints", "Panel", "Probe", "Series", "Site", "stack"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,14 +24,20 @@ KINDS = {
     "weight": "one variable, before the update",
     "update": "the change that one step made to one variable",
     "loss": "the loss of the batch, before any averaging",
+    "optimizer": "an optimizer at work in the step",
     "validation_input": "an input of the batches that Keras validates with",
     "validation_label": "the targets of one output, in those batches",
     "validation_prediction": "one output of the model, for those batches",
     "log": "one entry of Keras's epoch logs",
+    "time": "how long steps take, seen from the host; recorded in every run",
+    "memory": "memory of the process, and of each GPU; recorded in every run",
     "experiment": "what was tried on clones of the model before a training",
     "layer": "a layer of the model, as it is built; nothing is measured there",
     "fact": "a setting of the model, the optimizer, the fit or the machine",
 }
+
+FROM_HOST = frozenset({"time", "memory"})
+"""Kinds that are not measured in a step, but beside it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

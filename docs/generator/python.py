@@ -22,7 +22,7 @@ def page() -> str:
     parts = [
         "# Python",
         "Everything public is in `tfhealth` itself and is loaded when first used: `import tfhealth` loads no "
-        "TensorFlow, and only `HealthCallback`, `watch` and `preflight` need it.",
+        "TensorFlow, and only `HealthCallback`, `watch`, `preflight` and `replay` need it.",
     ]
     for name in tfhealth.__all__:
         if name == "__version__":

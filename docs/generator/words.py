@@ -41,6 +41,9 @@ RECORDED = {
     "weight": _VARIABLE,
     "update": _VARIABLE,
     "loss": ("part", "weighted", "chance", "loss_weight", "position"),
+    "optimizer": ("class", "schedule", "scaled", "position"),
+    "time": (),
+    "memory": (),
     "log": (),
     "layer": (
         "layer",

@@ -15,20 +15,23 @@ from typing import Any, Literal
 import keras
 
 from tfhealth import baseline, report
+from tfhealth.capture.extras import Asked
 from tfhealth.capture.facts.data import described
 from tfhealth.capture.replica import is_chief
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.session import HealthWarning, Session
 from tfhealth.capture.told import Facts, checked
 from tfhealth.capture.validation import Validation
-from tfhealth.console import epoch_line, summary
+from tfhealth.console import epoch_line, one_line, summary
 from tfhealth.decide import can_reach, decide
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import UsageError
 from tfhealth.plan import Plan
 from tfhealth.recorder import run_directory
+from tfhealth.report.github import inert
 from tfhealth.result import Result
 from tfhealth.rules import load_checklist
+from tfhealth.samples import FEW
 from tfhealth.series import Attribute
 
 __all__ = ["DEFAULT_OUT", "HealthCallback"]
@@ -58,6 +61,15 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             recorded stands, except of `data` and `fit`.
         data: what you give to fit as x, or (x, y), where `tfhealth run` does not see it: an array, several, or a data
             set. It is described in the fact `data` when the callback is made; nothing of it is iterated or kept.
+        catch_nonfinite: look for NaN and Inf in every step, and stop training at the first one. The batch of that step,
+            as it is, and the weights before it are kept in the run directory, for `tfhealth replay`. Costs memory for a
+            copy of all variables, and time in every step.
+        samples: how many samples of the first probed batch, with their labels, are kept for the report: small images,
+            or the first numbers of each; at most 16. 0 keeps none, where data are private.
+        histograms: names of layers and variables, with `*`, `?` and `**` as in a profile, whose weights, gradients,
+            updates and activations are counted by size at a few steps, e.g. `["dense*", "encoder/**/kernel"]`.
+        again: what a further fit with this callback is: "new" makes it a run of its own; "continue" adds it to the run
+            of the fit before, whose facts stand, with a note for each that differs.
 
     Raises:
         UsageError, RuleError: at once, for arguments and rules that cannot be meant.
@@ -83,16 +95,24 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         profile: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         facts: Mapping[str, Mapping[str, Attribute]] | None = None,
         data: Any = None,
+        catch_nonfinite: bool = False,
+        samples: int = FEW,
+        histograms: Sequence[str] = (),
+        again: Literal["new", "continue"] = "new",
     ) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
             raise UsageError(f"tfhealth watches Keras on TensorFlow; the backend is {keras.backend.backend()!r}.")
         if on_fail not in ("report", "stop"):
             raise UsageError(f'on_fail must be "report" or "stop", received {on_fail!r}')
+        if again not in ("new", "continue"):
+            raise UsageError(f'again must be "new" or "continue", received {again!r}')
         Schedule(every, overhead)  # validates both
         self.formats = report.parse_formats(formats)
         self.every, self.overhead, self.on_fail, self.verbose, self.exact = every, overhead, on_fail, verbose, exact
-        self.name, self.out = name, Path(DEFAULT_OUT if out is None else out)
+        self.catch_nonfinite = catch_nonfinite
+        self.asked = Asked(samples, histograms)
+        self.name, self.out, self.again = name, Path(DEFAULT_OUT if out is None else out), again
         self.facts: Facts = checked({} if facts is None else facts)
         self.described: Facts = {} if data is None else {"data": described(data)}
         self.told: Facts = {}
@@ -103,12 +123,15 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             baseline.read(self.checklist.baseline)  # a fault in it must not wait for the end of the training
         self._watch: _Watch | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the settings without a model or a run: what is copied or pickled watches a fit of its own."""
+        state = {name: value for name, value in vars(self).items() if name != "_finalizer"}
+        blank: dict[str, Any] = vars(keras.callbacks.Callback())  # no model, no parameters
+        return state | blank | {"told": dict(self.told), "result": None, "run_dir": None, "_watch": None}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> HealthCallback:
         """Return a callback with the same settings and no run: tuners copy callbacks for every trial."""
-        twin = copy.copy(self)
-        keras.callbacks.Callback.__init__(twin)  # takes the model and its parameters away
-        twin.told, twin.result, twin.run_dir, twin._watch = dict(self.told), None, None, None
-        return twin
+        return copy.copy(self)
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Start a run."""
@@ -175,6 +198,13 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             watch.close(status)
 
 
+def _folder_for(callback: HealthCallback, name: str) -> Path:
+    """Return the run directory of a fit that begins."""
+    if callback.again == "continue" and callback.run_dir is not None:
+        return callback.run_dir
+    return run_directory(callback.out, name).absolute()
+
+
 class _Watch:
     """One run of a callback: holds the session, and what is done with it, without holding the callback."""
 
@@ -185,13 +215,15 @@ class _Watch:
         name = callback.name or str(callback.model.name)
         self.session = Session(
             callback.model,
-            run_directory(callback.out, name).absolute(),
+            _folder_for(callback, name),
             Plan.of(self.checklist),
             Schedule(callback.every, callback.overhead),
             name,
             callback.exact,
             self._flushed,
             self._died,
+            callback.asked,
+            callback.catch_nonfinite,
         )
         self._closed = False
         self._suspected: set[str] = set()
@@ -264,3 +296,5 @@ class _Watch:
             callback.result = result
         if self.verbose:
             print(summary(result, written), flush=True)
+            if self.session.catch and self.session.catch.told:
+                print(f"  {one_line(self.session.catch.told)}", inert(f"  {run.path}"), sep="\n", flush=True)

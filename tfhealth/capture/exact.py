@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["batches", "fed", "preserved", "ready"]
+__all__ = ["batches", "fed", "optimizers", "preserved", "ready"]
 
 
 def batches(iterator: Any, count: int) -> list[Any]:
@@ -62,8 +62,8 @@ def ready(model: Any, begun: bool) -> bool:
         or any(not one.built for one in model._flatten_layers())
     ):
         return False
-    unbuilt = [one for one in _optimizers(model) if not one.built]
-    if unbuilt and unbuilt == _optimizers(model) == [model.optimizer]:
+    unbuilt = [one for one in optimizers(model) if not one.built]
+    if unbuilt and unbuilt == optimizers(model) == [model.optimizer]:
         with model.distribute_strategy.scope(), keras.name_scope(model.optimizer.name):
             model.optimizer.build(model.trainable_variables)
         model.optimizer.built = True
@@ -86,7 +86,7 @@ def preserved(model: Any) -> Iterator[None]:
                 metric.reset_state()
 
 
-def _optimizers(model: Any) -> list[Any]:
+def optimizers(model: Any) -> list[Any]:
     """Return the optimizers of a model: a custom train step may use several, with names of its own."""
     return [one for one in vars(model).values() if isinstance(one, keras.optimizers.Optimizer)]
 
@@ -94,7 +94,7 @@ def _optimizers(model: Any) -> list[Any]:
 def _variables(model: Any) -> list[Any]:
     """Return every variable once, and of a distributed one each replica's: replicas may hold different values."""
     found = [*model.variables, *model.metrics_variables]
-    found += [variable for optimizer in _optimizers(model) for variable in optimizer.variables]
+    found += [variable for optimizer in optimizers(model) for variable in optimizer.variables]
     return list({id(one): one for one in _local(model, found)}.values())
 
 

@@ -25,6 +25,7 @@ class Loop:
     Attributes:
         train_function: runs one step; takes an iterator whose next element is the (args, kwargs) of the call.
         loss: the Keras loss that the step called, once it was traced.
+        before: called with the (args, kwargs) of every call of what `make_train_function` made; None: nothing is.
         touched: the variables that the step reads and writes, once it ran; empty for one that runs as plain Python.
     """
 
@@ -39,6 +40,7 @@ class Loop:
             setattr(self, f"optimizer_{number}", other)
         self.loss: Any = None
         self.touched: Sequence[Any] | None = None
+        self.before: Callable[[Any], None] | None = None
         self.train_function: Callable[[Iterator[Any]], Any] = self._run_own
         self._function: Any = None
 
@@ -82,13 +84,15 @@ class Loop:
 
     def make_train_function(self, force: bool = False) -> None:
         """Make `train_function` run `train_step`, compiled as the loop's own step is."""
-        step, compiled = self.train_step, None
+        step, before, compiled = self.train_step, self.before, None
 
         def train_function(calls: Iterator[Any]) -> Any:
             nonlocal compiled
             if compiled is None:
                 compiled = self._like_own(step)
             args, kwargs = next(calls)
+            if before is not None:
+                before((args, kwargs))
             return compiled(*args, **kwargs)
 
         self.train_function = train_function

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from tfhealth.capture.rows import Layout
 from tfhealth.capture.sites import Located
 from tfhealth.recorder import Recorder
+from tfhealth.run import Run
 from tfhealth.series import Attribute, Floats, Ints, Site
 
 __all__ = ["HealthWarning", "Journal"]
@@ -31,11 +32,16 @@ class Journal:
     Args:
         folder: the run directory; where it cannot be written, or not any more, the run stays in memory.
         settings: what to record of the run from its beginning.
+
+    Attributes:
+        steps_before: steps that the fits before this one took, of which the run goes on; 0 for a new run.
     """
 
     folder: Path
     settings: Mapping[str, Any]
     recorder: Recorder = field(init=False)
+    steps_before: int = 0
+    _facts_before: Mapping[Site, Mapping[str, Attribute]] = field(default_factory=dict)
     _layouts: dict[int, tuple[Layout, int]] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
 
@@ -45,7 +51,14 @@ class Journal:
         except Exception as error:  # an unwritable disk must not end a training
             self._warn("run directory", f"{self.folder} cannot be written ({error}); the run is kept in memory only")
             self.recorder = Recorder(None)
+        with self.guarded("run directory"):
+            self._go_on(self.recorder.snapshot())
         self.kept(self.recorder.meta, **self.settings)
+
+    def _go_on(self, run: Run) -> None:
+        """Take note of what the fits before this one left in the folder."""
+        self.steps_before = int(run.meta.get("steps") or 0)
+        self._facts_before = {site: told for site, told in run.sites.items() if site.kind == "fact"}
 
     def kept(self, write: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a method of the recorder; where the disk lets it down, go on in memory."""
@@ -58,8 +71,15 @@ class Journal:
             return write(*args, **kwargs)
 
     def fact(self, name: str, attributes: Mapping[str, Attribute]) -> None:
-        """Record what is known of a fit before it begins."""
-        self.site(Site("fact", name), attributes)
+        """Record what is known of a fit before it begins; in a run that goes on, what was recorded stands."""
+        before = self._facts_before.get(Site("fact", name))
+        if before is None:
+            self.site(Site("fact", name), attributes)
+            return
+        for key, value in attributes.items():
+            if key != "initial_step" and before.get(key) != value:
+                then, now = repr(before.get(key)), f"{value!r} after {self.steps_before} steps"
+                self.note(f"fact {name}", f"{key} was {then} when the run began, and is {now}")
 
     def site(self, site: Site, attributes: Mapping[str, Attribute], position: int = 0) -> None:
         """Record one site, as the model has it rather than as a step showed it."""

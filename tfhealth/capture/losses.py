@@ -78,11 +78,14 @@ def parts(tap: Tap, one: Located, located: Sequence[Located], replicas: int) -> 
 
 
 def _scaling(tap: Tap) -> dict[str, Any]:
-    """Return the dynamic loss scale, and whether the step lowered it: Keras does so where a gradient overflowed."""
+    """Return the dynamic loss scale, and whether the step lowered it: Keras does so where a gradient overflowed.
+
+    A scale that was halved down to zero stays there, and no step can be sound under it.
+    """
     if tap.scales is None:
         return {"scale": None, "overflow": None}
     before, after = tap.scales
-    return {"scale": before, "overflow": tf.cast(after < before, tf.float32)}
+    return {"scale": before, "overflow": tf.cast((after < before) | (after <= 0), tf.float32)}
 
 
 def _sum(value: Any) -> Any:

@@ -49,12 +49,19 @@ class Contexts:
         """
         kind = one.site.kind.removeprefix("validation_")
         tensor, size = (one.tensor, None) if one.update is None else self._of_variable(one, one.update)
-        if tensor is None or not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+        if tensor is None:
+            return None
+        if not (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+            self.note(str(one.site), f"its values are {tensor.dtype.name}")
             return None
         if kind == "prediction" and fused(tensor, FUSED_WITH_LOSS):
             self.note("prediction", "the loss begins with an operation that TensorFlow may fuse with the output")
             return None
         return Context(tensor, one.attributes, state, self._parts(kind, one, tensor), size)
+
+    def tensor(self, one: Located) -> Any:
+        """Return the tensor of an activation, or the value, gradient or change of a variable; None for none."""
+        return one.tensor if one.update is None else self._of_variable(one, one.update)[0]
 
     def _of_variable(self, one: Located, update: Updated) -> tuple[Any, float | None]:
         """Return a variable's value, gradient or change, and how many elements that has; None where it may vary.

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfhealth.capture.rates import rate_in_force
 from tfhealth.capture.sampling import sampled_rows
 from tfhealth.capture.tap import Tap, Updated, current
 
-__all__ = ["installed"]
+__all__ = ["installed", "replaced"]
 
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,18 +30,30 @@ def installed(model: Any) -> Iterator[None]:
 
     Replicas are traced in threads of their own, whose blocks overlap.
     """
-    with ExitStack() as stack:
-        for owner, name, wrap in _places(model):
-            _replace(owner, name, wrap)
-            stack.callback(_restore, owner, name)
+    with replaced(_places(model)):
         yield
 
 
-def _places(model: Any) -> Iterator[tuple[type, str, Wrap]]:
-    """Yield (class, method, wrapper); a method that this version of Keras does not have is left out."""
+@contextmanager
+def replaced(places: Iterable[tuple[type, str, Wrap]]) -> Iterator[None]:
+    """Wrap methods, given as (class, method, wrapper), for the length of the block, in the class that has them.
+
+    A method that is not there is left out.
+    """
+    with ExitStack() as stack:
+        for cls, name, wrap in places:
+            owner = next((one for one in cls.__mro__ if name in vars(one)), None)
+            if owner is not None:
+                _replace(owner, name, wrap)
+                stack.callback(_restore, owner, name)
+        yield
+
+
+def _places(model: Any) -> list[tuple[type, str, Wrap]]:
+    """Return (class, method, wrapper) for what a step of the model may call."""
     optimizer, scaled = keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer
     compiled = getattr(model, "_compile_loss", None)  # None: its class has no such method
-    wanted: list[tuple[type, str, Wrap]] = [
+    return [
         (keras.Layer, "__call__", _layer_call),
         (optimizer, "apply", _apply),
         (scaled, "apply", _apply),
@@ -50,10 +63,6 @@ def _places(model: Any) -> Iterator[tuple[type, str, Wrap]]:
         (type(model), "compute_loss", _compute_loss),
         (type(compiled), "__call__", _compiled_loss),
     ]
-    for cls, name, wrap in wanted:
-        owner = next((one for one in cls.__mro__ if name in vars(one)), None)
-        if owner is not None:
-            yield owner, name, wrap
 
 
 def _replace(owner: type, name: str, wrap: Wrap) -> None:
@@ -105,6 +114,7 @@ def _apply(original: Callable[..., Any]) -> Callable[..., Any]:
         before: list[Any] = []
         _quietly(tap, "update", lambda: before.extend(_read(one) for one in variables))
         scale = _loss_scale(optimizer)
+        _quietly(tap, "optimizer", lambda: tap.rate_used(optimizer, rate_in_force(optimizer)))
         tap.applying, tap.reduced = True, {}  # a LossScaleOptimizer applies its inner one
         try:
             result = original(optimizer, grads, given)

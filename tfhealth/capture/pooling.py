@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +23,19 @@ def pooled(layout: Layout, rows: Floats) -> Floats:
     if len(rows) == 1:
         return together
     sums = SUMS | {one.own.name: one.own for _, one in layout.wanted if one.own is not None}
+    place = {column: index for index, column in enumerate(layout.columns)}
     with np.errstate(all="ignore"):
         for index, (site, name) in enumerate(layout.columns):
             if site.kind in _SHARED:
                 continue
             how = sums[name].combine
-            together[:, index] = _about_mean(layout, rows, site) if how == "pooled" else _COMBINE[how](rows[..., index])
+            together[:, index] = _about_mean(place, rows, site) if how == "pooled" else _COMBINE[how](rows[..., index])
     return together
 
 
-def _about_mean(layout: Layout, rows: Floats, site: Site) -> Floats:
+def _about_mean(place: Mapping[tuple[Site, str], int], rows: Floats, site: Site) -> Floats:
     """Return Σ(x − mean)² about the mean of all replicas from the sums about the mean of each."""
-    sums, counts, squares = (
-        rows[..., layout.columns.index((site, name))] for name in ("sum", "count", "centered_square_sum")
-    )
+    sums, counts, squares = (rows[..., place[site, name]] for name in ("sum", "count", "centered_square_sum"))
     shift = sums / np.maximum(counts, 1) - sums.sum(0) / np.maximum(counts.sum(0), 1)
     return np.asarray((squares + counts * shift**2).sum(0))
 

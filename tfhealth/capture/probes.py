@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfhealth.capture import losses, sites
+from tfhealth.capture import losses, rates, sites
+from tfhealth.capture.extras import Extras
+from tfhealth.capture.nonfinite import Flags
 from tfhealth.capture.parts import Contexts
 from tfhealth.capture.patches import installed
 from tfhealth.capture.pooling import apart, pooled
@@ -42,6 +44,8 @@ class Probes:
         failed: called with (subject, error) for a probe that raised; the step goes on without it.
         seen: called with the sites of each new trace.
         capacity: rows that fit on the device between two drains, at least one execution's steps.
+        flags: looks for NaN and Inf in every step; None: nothing does.
+        extras: keeps what was asked for beside the statistics; None: nothing was.
     """
 
     model: Any
@@ -52,6 +56,8 @@ class Probes:
     failed: Callable[[str, Exception], None]
     seen: Callable[[Sequence[Located]], None]
     capacity: int = 64
+    flags: Flags | None = None
+    extras: Extras | None = None
     _expected: int = -1
     _pending: int = 0
     _apart: bool = False
@@ -67,11 +73,19 @@ class Probes:
                 replica.counter.assign(step)
         self._expected = step + count
         self._pending += count
+        if self.flags is not None:
+            self.flags.expect(step, count)
+        if self.extras is not None:
+            self.extras.expect()
+
+    def wanted(self, step: int, count: int, due: bool) -> bool:
+        """Tell whether an execution, its steps counted within this fit, is probed; `due` is what the schedule says."""
+        return (self.extras is not None and self.extras.due(step, count)) or due
 
     @property
     def free(self) -> int:
         """Rows that may still be written before a drain is due."""
-        return self.capacity - self._pending
+        return 0 if self.extras and self.extras.pending else self.capacity - self._pending
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator] # TensorFlow is untyped
     @contextmanager
@@ -83,9 +97,8 @@ class Probes:
         if tap.handed_out:
             return
         try:
-            # A probe that fails while the batch is still being fetched would cancel the user's iterator with it.
-            with tf.name_scope(SCOPE), tf.control_dependencies(tap.tensors(data)):
-                self._write(tap)
+            with tf.name_scope(SCOPE):
+                self._write(tap, tap.tensors(data))
         except Exception as error:  # the user's step is whole; ours is given up
             self.failed("probes", error)
 
@@ -100,28 +113,49 @@ class Probes:
 
         return replica
 
-    def _write(self, tap: Tap) -> None:
+    def _write(self, tap: Tap, batch: Sequence[Any]) -> None:
+        """Write what a step showed.
+
+        Args:
+            tap: what listened.
+            batch: the step's data. What has an effect waits for it, since at the end of the data there is none, and so
+                does what may fail, which would cancel the user's iterator. If all of it did, nothing would be folded
+                into constants.
+        """
         for subject, error in tap.errors:
             self.failed(subject, error)
         located = self.located(tap)
+        if self.flags is not None:
+            self.seen(located)
+            with tf.control_dependencies(batch):
+                self.flags.write(located)
+            if not self.plan.requests:
+                return
         replica = self._here()
-        measured = self._measure(tap, located, replica)
+        if self.extras is not None:
+            tensors = self.contexts(tap, located, replica)
+            with tf.control_dependencies(batch):
+                self.extras.write(located, tensors.tensor, self.replicas, replica)
+        measured = self._measure(tap, located, replica, batch)
         if not measured.wanted:
             self.note("probes", "no rule asks for anything that this step shows")
             return
         self.seen(located)
         ring = replica.ring(Layout(measured.names(), measured.constants, tuple(measured.wanted)))
         row = measured.row(tf.equal(replica.counter, self.first_step), self.failed)
-        ring.write(replica.counter.value(), row)
-        replica.counter.assign_add(1)
+        with tf.control_dependencies(batch):
+            ring.write(replica.counter.value(), row)
+            replica.counter.assign_add(1)
 
     def located(self, tap: Tap) -> list[Located]:
         """Return the sites that a step showed."""
         if not tap.updates:
             for subject in ("gradient", "update"):
                 self.note(subject, "the train step hands no variable to an optimizer")
+        for subject, why in sites.untapped(tap):
+            self.note(subject, why)
         found = sites.locate(tap, self.model)
-        return found + losses.locate(tap, self.model, found, self.note)
+        return [*found, *losses.locate(tap, self.model, found, self.note), *rates.locate(tap, self.note)]
 
     def contexts(self, tap: Tap, located: Sequence[Located], replica: Replica) -> Contexts:
         """Return what the sums of a step are computed from."""
@@ -134,7 +168,7 @@ class Probes:
         number = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
         return self.replicas[int(number) % len(self.replicas)]
 
-    def _measure(self, tap: Tap, located: Sequence[Located], replica: Replica) -> Measured:
+    def _measure(self, tap: Tap, located: Sequence[Located], replica: Replica, batch: Sequence[Any]) -> Measured:
         """Compute the sums of every statistic that the plan wants; one that fails is noted and left out."""
         measured = Measured()
         contexts = self.contexts(tap, located, replica)
@@ -149,7 +183,9 @@ class Probes:
                 continue
             for name in names:
                 try:
-                    measured.add(Probe(one.site, name), find(one.site.kind, name), context)
+                    statistic = find(one.site.kind, name)
+                    with tf.control_dependencies([] if statistic.own is None else batch):
+                        measured.add(Probe(one.site, name), statistic, context)
                 except Exception as error:
                     self.failed(f"{one.site}.{name}", error)
         return measured
@@ -157,6 +193,8 @@ class Probes:
     def drain(self) -> Drained:
         """Return what was written since the last drain: (layout, steps int64[n], statistics float64[n, P])."""
         drained = []
+        if self.extras is not None:
+            self.extras.drain()
         for layout, steps, rows in self.written():
             self._compare(layout, steps, rows)
             drained.append((layout, steps, layout.finish(pooled(layout, rows))))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from tfhealth.capture.reductions import PART_OF, REDUCTIONS, Context, reduced
+from tfhealth.capture.reductions import HALVED, PART_OF, REDUCTIONS, TOGETHER, Context, reduced
 from tfhealth.series import Floats, Ints, Probe, Site
-from tfhealth.statistics import SUMS, Statistic
+from tfhealth.statistics import SUMS, Statistic, Sum
 
-__all__ = ["Layout", "Measured", "Ring", "make_variables"]
+__all__ = ["Layout", "Measured", "Ring", "make_variables", "outside"]
+
+T = TypeVar("T")
 
 _SPLIT = 1 << 20
 
@@ -32,6 +34,11 @@ class Layout:
     columns: tuple[tuple[Site, str], ...]
     constants: dict[tuple[Site, str], float]
     wanted: tuple[tuple[Probe, Statistic], ...]
+
+    @property
+    def factors(self) -> Floats:
+        """What to multiply the numbers that crossed by, float64[columns]."""
+        return np.array([2.0 if name in HALVED else 1.0 for _, name in self.columns])
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -56,9 +63,18 @@ class Layout:
 
 @dataclass(eq=False)
 class Measured:
-    """The sums of one trace: those of every step, and those of the first step only."""
+    """The sums of one trace.
+
+    Attributes:
+        sums: (site, sum) -> scalar, float32 or int32, of every step.
+        together: sum -> {site: context}, of those computed for all sites at once.
+        first_only: (site, sum) -> context, of the first step only.
+        constants: (site, sum) -> number, of those known while tracing.
+        wanted: the probes and the statistics that finish them.
+    """
 
     sums: dict[tuple[Site, str], Any] = field(default_factory=dict)
+    together: dict[str, dict[Site, Context]] = field(default_factory=dict)
     first_only: dict[tuple[Site, str], Context] = field(default_factory=dict)
     constants: dict[tuple[Site, str], float] = field(default_factory=dict)
     wanted: list[tuple[Probe, Statistic]] = field(default_factory=list)
@@ -75,26 +91,52 @@ class Measured:
                 self.first_only[site, name] = context
             elif name == "count" and context.fixed_size is not None:
                 self.constants[site, name] = context.fixed_size
-            elif (site, name) not in self.sums:
-                self.sums[site, name] = reduced(one, context)
+            elif name in TOGETHER:
+                self.together.setdefault(name, {})[site] = context
+            elif (site, name) not in self.sums and (site, name) not in self.constants:
+                self._compute(site, one, context)
         self.wanted.append((probe, statistic))
+
+    def _compute(self, site: Site, one: Sum, context: Context) -> None:
+        value = reduced(one, context)
+        if isinstance(value, float):
+            self.constants[site, one.name] = value
+        else:
+            self.sums[site, one.name] = value
+
+    def _of(self, whole: bool) -> dict[tuple[Site, str], Any]:
+        """Return the sums that are whole numbers, or those that are not."""
+        return {column: value for column, value in self.sums.items() if value.dtype.is_integer == whole}
 
     def names(self) -> tuple[tuple[Site, str], ...]:
         """Return the columns of the row."""
-        return (*self.sums, *self.first_only)
+        together = [(site, name) for name, contexts in self.together.items() for site in contexts]
+        return (*self._of(whole=False), *self._of(whole=True), *together, *self.first_only)
 
     def row(self, first: Any, failed: Callable[[str, Exception], None]) -> Any:
         """Return the row, float32 [columns]; what is for the first step only is NaN where `first` is False."""
-        now = list(self.sums.values())
-        if not self.first_only:
-            return tf.stack(now)
+        parts = [tf.stack(list(now.values())) for now in (self._of(whole=False), self._of(whole=True)) if now]
+        parts += [_together(name, contexts, failed) for name, contexts in self.together.items()]
+        if self.first_only:
+            # One branch for all of them: at every other step they cost one comparison.
+            parts.append(tf.cond(first, lambda: self._first(failed), lambda: _nan(len(self.first_only))))
+        return tf.concat([tf.cast(part, tf.float32) for part in parts], 0) if parts else _nan(0)
 
-        def compute() -> Any:
-            return tf.stack([_or_nan(site, name, context, failed) for (site, name), context in self.first_only.items()])
+    def _first(self, failed: Callable[[str, Exception], None]) -> Any:
+        """Return what is for the first step only, float32 [n]."""
+        return tf.stack([_or_nan(site, name, context, failed) for (site, name), context in self.first_only.items()])
 
-        # One branch for all of them: at every other step they cost one comparison.
-        rest = tf.cond(first, compute, lambda: tf.fill([len(self.first_only)], float("nan")))
-        return tf.concat([tf.stack(now), rest], 0) if now else rest
+
+def _together(name: str, contexts: Mapping[Site, Context], failed: Callable[[str, Exception], None]) -> Any:
+    """Return a sum of several sites, float32 [sites]; one by one where all at once does not work."""
+    try:
+        return TOGETHER[name](list(contexts.values()))
+    except Exception:
+        return tf.stack([_or_nan(site, name, context, failed) for site, context in contexts.items()])
+
+
+def _nan(count: int) -> Any:
+    return tf.fill([count], float("nan"))
 
 
 def _or_nan(site: Site, name: str, context: Context, failed: Callable[[str, Exception], None]) -> Any:
@@ -134,22 +176,27 @@ class Ring:
         rows = self.rows.numpy()[:used].astype(np.float64)
         self.used.assign(0)
         steps = rows[:, 0].astype(np.int64) * _SPLIT + rows[:, 1].astype(np.int64)
-        return steps, rows[:, 2:]
+        return steps, rows[:, 2:] * self.layout.factors
 
 
 def make_variables(shapes: Sequence[tuple[tuple[int, ...], Any]], device: str | None = None) -> list[Any]:
-    """Make variables of zeros in the middle of a trace, and of a strategy's scope.
+    """Make variables of zeros in the middle of a trace, and of a strategy's scope."""
 
-    In a thread of its own, which has neither around it: a variable that a strategy makes on several workers would wait
-    for the other workers to make theirs.
-    """
-    made: list[Any] = []
-
-    def make() -> None:
+    def make() -> list[Any]:
         with tf.device(device):
-            made.extend(tf.Variable(tf.zeros(shape, dtype), trainable=False) for shape, dtype in shapes)
+            return [tf.Variable(tf.zeros(shape, dtype), trainable=False) for shape, dtype in shapes]
 
-    thread = threading.Thread(target=make, name="tfhealth-variables")
+    return outside(make)
+
+
+def outside(make: Callable[[], T]) -> T:
+    """Call `make`, which makes variables, outside of the trace and of the strategy's scope that are around it.
+
+    In a thread of its own, which has neither: a variable that a strategy makes on several workers would wait for the
+    other workers to make theirs.
+    """
+    made: list[T] = []
+    thread = threading.Thread(target=lambda: made.append(make()), name="tfhealth-variables")
     thread.start()
     thread.join()
-    return made
+    return made[0]

@@ -32,6 +32,8 @@ class Schedule:
     _plain: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
     _elapsed: float = 0.0
     _spent: float = 0.0
+    _price: float = 0.0
+    _stale: int = 0  # executions since the price was found
 
     def __post_init__(self) -> None:
         if self.every != "auto" and (isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1):
@@ -56,6 +58,9 @@ class Schedule:
     @property
     def price(self) -> float:
         """Seconds that one probed execution costs beyond a plain one; 0 while not known."""
+        return self._price
+
+    def _measured(self) -> float:
         if not self._plain or not self._probed:
             return 0.0
         plain = statistics.median(self._plain)
@@ -66,6 +71,9 @@ class Schedule:
         """Take note of one execution's wall time; executions that compiled do not count."""
         (self._probed if probed else self._plain).append(seconds)
         self._elapsed += seconds
+        self._stale += 1
+        if probed or self._stale >= _KEPT or not self._price:  # medians at every step would be felt in short ones
+            self._price, self._stale = self._measured(), 0
         if probed:
             self._spent += self.price
 

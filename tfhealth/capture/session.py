@@ -13,12 +13,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfhealth.capture import exact, facts, sites
+from tfhealth.capture import catch, exact, facts, sites
+from tfhealth.capture.extras import Asked, Extras
 from tfhealth.capture.journal import HealthWarning, Journal
 from tfhealth.capture.probes import Drained, Probes
 from tfhealth.capture.replica import elsewhere, unsupported
+from tfhealth.capture.resources import Resources
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.sites import Located
+from tfhealth.capture.standin import StandIn, put_back
 from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.told import Facts
 from tfhealth.capture.validation import Validation, ValidationProbes, asked_for
@@ -28,6 +31,7 @@ from tfhealth.recorder import Recorder
 __all__ = ["HealthWarning", "Session"]
 
 _FLUSH_SECONDS = 0.2
+_WRITING_SHARE = 0.02  # of the time since the last flush that writing it to a slow disk may take
 _NORMAL_END = (StopIteration, GeneratorExit, tf.errors.OutOfRangeError)
 
 
@@ -44,6 +48,8 @@ class Session:
         exact: whether statistics are taken in a second pass.
         flushed: called after every flush.
         died: called with the exception that ends a probed step.
+        asked: what to keep beside the statistics.
+        catch_nonfinite: whether every step is looked at for NaN and Inf, and training ends at the first one.
     """
 
     model: Any
@@ -54,8 +60,12 @@ class Session:
     exact: bool
     flushed: Callable[[], None]
     died: Callable[[BaseException], None]
+    asked: Asked
+    catch_nonfinite: bool = False
     journal: Journal = field(init=False)
+    resources: Resources = field(init=False)
     _probed: ProbedStep | None = None
+    catch: catch.Catch | None = None
     validation: Validation | None = None
     _prepared: bool = False
     _first_step: int = 0
@@ -66,6 +76,8 @@ class Session:
     _was_probed: bool = False
     _runs: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     _last_flush: float = 0.0
+    _flush_took: float = 0.0
+    _unbuilt: bool = False
 
     @property
     def recorder(self) -> Recorder:
@@ -81,17 +93,20 @@ class Session:
         every, overhead = self.schedule.every, self.schedule.overhead
         settings = {"name": self.name, "exact": self.exact, "every": every, "overhead": overhead}
         self.journal = Journal(self.folder, settings)
+        self.resources = Resources(self.journal, self.schedule)
         self._params, self._told = params, told
-        self._steps_per_epoch = params.get("steps")
-        self._count = int(self.model.steps_per_execution)
+        self._steps_per_epoch, self._count = params.get("steps"), int(self.model.steps_per_execution)
 
     def _prepare(self) -> None:
         """Record the facts, and make the probed step; not before other callbacks restored what they restore."""
         self._prepared = True
         with self.guarded("facts"):
-            self._first_step = facts.initial_step(self.model)
+            # A model that was compiled anew counts from 0 again.
+            self._first_step = max(facts.initial_step(self.model), self.journal.steps_before)
             self._record_facts()
+            self.resources.begin()
         with self.guarded("probes"):
+            put_back(self.model, "train_function")  # what a fit before this one left, if it raised
             self._make_probes()
 
     def _record_facts(self) -> None:
@@ -100,9 +115,21 @@ class Session:
             self.journal.fact(name, attributes)
         for group, why in failed:
             self.journal.note(group, why)
+        self._unbuilt = not facts.built(self.model)
+        if not self._unbuilt:  # a layer that is not built has neither variables nor its name yet
+            self._record_layers(layers)
+        self.journal.seen([Located(site, None, weight) for site, weight in sites.frozen(self.model)])
+
+    def _record_layers(self, layers: facts.Layers) -> None:
         for layer, attributes, position in layers:
             self.journal.site(layer, attributes, position)
-        self.journal.seen([Located(site, None, weight) for site, weight in sites.frozen(self.model)])
+
+    def _record_late(self) -> None:
+        """Record what a model that is built by its first batch has become."""
+        self._unbuilt = False
+        found, layers, _ = facts.collect(self.model, self._params, self._told)
+        self._record_layers(layers)
+        self.journal.fact("model", found["model"] | {"built": False})
 
     def _make_probes(self) -> None:
         strategy = self.model.distribute_strategy
@@ -115,11 +142,14 @@ class Session:
             share = f"{strategy.num_replicas_in_sync - away} of {strategy.num_replicas_in_sync}"
             what = f"inputs, labels, activations and loss are this worker's part of each batch, {share}"
             self.journal.note("replicas", what)
-        capacity = max(64, 2 * self._count)
         journal = self.journal
         told = (journal.note, journal.failed, journal.seen)
-        probes = Probes(self.model, strategy, self.plan, self._first_step, *told, capacity)
-        self._probed = ProbedStep(self.model, probes)
+        first = -1 if journal.steps_before else self._first_step  # a run that goes on had its first step
+        probes = Probes(self.model, strategy, self.plan, first, *told, max(64, 2 * self._count))
+        probes.extras = Extras(self.asked, journal, probes.replicas, self._params)
+        self.catch = catch.beside(self.model, journal, probes) if self.catch_nonfinite else None
+        keeper = self.catch.keeper if self.catch else None
+        self._probed = ProbedStep(self.model, probes, keeper=keeper, fetches=self.resources.fetches)
         if not asked_for(self.plan):
             return
         if not isinstance(self.model, keras.Model):
@@ -141,25 +171,38 @@ class Session:
             self._runs[self._was_probed] += 1
             if self._runs[self._was_probed] > 1:  # the first of each kind compiles
                 self.schedule.took(now - self._began, self._was_probed)
+                self.resources.took(now - self._began, self._count)
         self._step = self._epoch_base + batch
-        self._was_probed = self._probed is not None and self.schedule.due(self._step, self._count)
-        if self._was_probed:
-            self.model.train_function = self._dispatcher(self.model.train_function)
+        due = self.schedule.due(self._step, self._count)
+        self._was_probed = self._probed is not None and self._probed.probes.wanted(self._step, self._count, due)
+        if self._was_probed or (self.catch and not self.catch.told):
+            self._dispatch(self.model.train_function)
         self._began = now
+
+    def _dispatch(self, own: Any) -> None:
+        if isinstance(own, StandIn):
+            self._was_probed = False
+            self.journal.note("probes", "a step is probed for one callback; another one stands before this one")
+        else:
+            self.model.train_function = StandIn(self._dispatcher(own), own)
 
     def batch_end(self, batch: int) -> None:
         """Take note that an execution, whose last step has this number within the epoch, did find data."""
         self._done = max(self._done, self._epoch_base + batch + 1)
+        if self._unbuilt:
+            with self.guarded("facts"):
+                self._record_late()
 
     def _dispatcher(self, own: Any) -> Callable[[Any], Any]:
         """Return a train function for one execution; the first thing it does is to put Keras's own back."""
 
         def train_function(iterator: Any) -> Any:
             self.model.train_function = own
-            if self._probed is None:
+            step = self._probed if self._was_probed or self.catch is None else self.catch.step
+            if self._probed is None or step is None:
                 return own(iterator)
             try:
-                logs = self._run_exact(own, iterator) if self.exact else self._run(own, iterator)
+                logs = self._run_exact(step, own, iterator) if self.exact else self._run(step, own, iterator)
             except _NORMAL_END:
                 raise
             except BaseException as error:
@@ -171,26 +214,24 @@ class Session:
 
         return train_function
 
-    def _run(self, own: Any, iterator: Any) -> Any:
-        assert self._probed is not None
-        return self._probed.instead(own, iterator, self._first_step + self._step, self._count, self._give_up)
+    def _run(self, step: ProbedStep, own: Any, iterator: Any) -> Any:
+        return step.instead(own, iterator, self._first_step + self._step, self._count, self._give_up)
 
-    def _run_exact(self, own: Any, iterator: Any) -> Any:
-        assert self._probed is not None
+    def _run_exact(self, step: ProbedStep, own: Any, iterator: Any) -> Any:
         if not exact.ready(self.model, begun=self._step > 0):
             self.journal.note("first step", "exact=True cannot probe the step that makes what it changes")
             return own(iterator)
-        return self._probed.beforehand(own, iterator, self._first_step + self._step, self._count, self._give_up)
+        return step.beforehand(own, iterator, self._first_step + self._step, self._count, self._give_up)
 
     def _give_up(self, error: BaseException) -> None:
-        self._probed = None
+        self._probed = self.catch = None
         self.journal.failed("probes", error)
 
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Flush, and record what Keras logged."""
         self._epoch_base = self._done = self._taken
         with self.guarded("flush"):
-            self.flush()
+            self.flush(epoch_ended=True)
         with self.guarded("epoch logs"):
             values = {name: float(np.mean(value)) for name, value in logs.items() if np.ndim(value) == 0}
             self.journal.kept(self.recorder.epoch, epoch, self._first_step + self._epoch_base, values)
@@ -202,16 +243,26 @@ class Session:
         return min(self._done, self._epoch_base + steps) if steps else self._done
 
     def _maybe_flush(self) -> None:
-        assert self._probed is not None
-        if time.perf_counter() - self._last_flush > _FLUSH_SECONDS or self._probed.probes.free < self._count:
+        if self._probed is None:  # given up in the execution that ended
+            return
+        if self.catch and self.catch.found():
+            self.flush()
+            self.catch.act()
+        rest = max(_FLUSH_SECONDS, self._flush_took / _WRITING_SHARE)
+        if time.perf_counter() - self._last_flush > rest or self._probed.probes.free < self._count:
             self.flush()
 
-    def flush(self) -> None:
+    def flush(self, epoch_ended: bool = False) -> None:
         """Bring what the device holds to the file."""
+        # The last execution that began may have found no data.
+        last = max(self._done - 1, 0) if epoch_ended else self._step
+        self.resources.record(self._first_step + last, epoch_ended)
         if self._probed is None:
             return
+        began = time.perf_counter()
         self._record(self._probed.probes.drain())
         self._last_flush = time.perf_counter()
+        self._flush_took = self._last_flush - began
         self.flushed()
 
     def _record(self, drained: Drained) -> None:
@@ -225,9 +276,15 @@ class Session:
         """Flush what is left and record how the fit ended; nothing is probed afterwards."""
         if not self._prepared:
             self._prepare()
+        with self.guarded("probes"):
+            for name in ("train_function", "test_function"):
+                put_back(self.model, name)
         with self.guarded("flush"):
             self.flush()
         self._probed = None
+        if self._unbuilt:
+            with self.guarded("facts"):
+                self._record_late()
         with self.guarded("run directory"):
             cost = self.schedule.cost
             self.journal.kept(self.recorder.meta, probe_cost=cost, steps=self._first_step + self._done)

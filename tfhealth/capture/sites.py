@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfhealth.capture import outputs
 from tfhealth.capture.depth import behind, depths
@@ -16,7 +17,7 @@ from tfhealth.capture.layers import activation_name, is_normalizing, layers_belo
 from tfhealth.capture.tap import Called, Tap, Updated
 from tfhealth.series import Attribute, Site
 
-__all__ = ["FUSED_WITH_LOSS", "Located", "frozen", "fused", "locate"]
+__all__ = ["FUSED_WITH_LOSS", "Located", "frozen", "fused", "locate", "untapped"]
 
 _ROLES = ("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "kernel", "bias", "gamma", "beta", "embeddings")
 _ELEMENTWISE = {
@@ -55,6 +56,24 @@ def locate(tap: Tap, model: Any) -> list[Located]:
         }
         found += _variable_sites(update, attributes)
     return found + [Located(site, tensor, attributes) for site, tensor, attributes in outputs.locate(tap, model)]
+
+
+def untapped(tap: Tap) -> Iterator[tuple[str, str]]:
+    """Yield (activation, why) for each layer that ran and of which no output can be measured."""
+    for call in tap.calls:
+        for tensor in call.outputs:
+            if tensor.dtype.is_complex:
+                yield f"activation {location(call.layer)}", f"its output is {tensor.dtype.name}"
+    heard = {id(call.layer) for call in tap.calls}
+    for layer, made in tap.unheard:
+        if id(layer) in heard or isinstance(layer, keras.Model | keras.layers.InputLayer):
+            continue
+        flat = keras.tree.flatten(made)
+        other = next((one for one in flat if isinstance(one, tf.RaggedTensor | tf.SparseTensor)), None)
+        if other is not None:
+            yield f"activation {location(layer)}", f"its output is a {type(other).__name__}"
+        elif any(isinstance(one, tf.Tensor) for one in flat):
+            yield f"activation {location(layer)}", "it is called in a loop within the step, which no probe reaches"
 
 
 def frozen(model: Any) -> Iterator[tuple[Site, dict[str, Attribute]]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from tfhealth.capture import exact
+from tfhealth.capture.fetches import Fetches
+from tfhealth.capture.keep import Keeper
 from tfhealth.capture.probes import Probes
 from tfhealth.capture.reductions import SCOPE
 
@@ -23,11 +27,15 @@ class ProbedStep:
         model: a compiled model; nothing is left on it.
         probes: what is measured in a step.
         kind: train or test.
+        keeper: keeps what each step begins from.
+        fetches: keeps time of the data, where somebody wants to know.
     """
 
     model: Any
     probes: Probes
     kind: str = "train"
+    keeper: Keeper | None = None
+    fetches: Fetches | None = None
 
     def __post_init__(self) -> None:
         self._step = getattr(self.model, f"{self.kind}_step")
@@ -37,15 +45,17 @@ class ProbedStep:
         """Make Keras compile `_probed` the way it compiles the model's own step, then put everything back."""
         model, step, function = self.model, f"{self.kind}_step", f"{self.kind}_function"
         own_function, shadowed = getattr(model, function), vars(model).get(step)
+        kept = nullcontext(self._probed) if self.keeper is None else self.keeper.around(self._probed)
         try:
-            setattr(model, step, self._probed)
-            getattr(model, f"make_{function}")(force=True)
+            with kept as shadow:
+                setattr(model, step, shadow)
+                getattr(model, f"make_{function}")(force=True)
             return getattr(model, function)
         finally:
-            if shadowed is None:
-                delattr(model, step)
-            else:
+            if shadowed is not None:
                 setattr(model, step, shadowed)
+            elif step in vars(model):
+                delattr(model, step)
             setattr(model, function, own_function)
 
     def _probed(self, data: Any) -> Any:
@@ -60,7 +70,8 @@ class ProbedStep:
     def instead(self, own: Any, iterator: Any, step: int, count: int, given_up: Callable[[Exception], None]) -> Any:
         """Run one execution in the place of Keras's own function, which goes on where a probe fails."""
         try:
-            return self.run(iterator, step, count)
+            with self.fetches.inside(iterator) if self.fetches else nullcontext():
+                return self.run(iterator, step, count)
         except tf.errors.OpError as error:
             if SCOPE not in str(error):
                 raise
@@ -73,14 +84,20 @@ class ProbedStep:
 
     def beforehand(self, own: Any, iterator: Any, step: int, count: int, given_up: Callable[[Exception], None]) -> Any:
         """Run one execution, undo all that it did, and let Keras's own function have the batches."""
+        began = time.perf_counter()
         try:
             taken = exact.batches(iterator, count)
         except StopIteration:
             return own(iterator)  # which finds no data either, and says so in Keras's way
+        waited = time.perf_counter() - began
         try:
             with exact.preserved(self.model):
                 self.run(exact.fed(taken, iterator), step, len(taken))
         except Exception as error:
             # Whatever is wrong with the batch, the user's own step will say it in its own words.
             given_up(error)
-        return own(exact.fed(taken, iterator))
+        began = time.perf_counter()
+        logs = own(exact.fed(taken, iterator))
+        if self.fetches is not None:
+            self.fetches.ahead(waited, len(taken), waited + time.perf_counter() - began)
+        return logs

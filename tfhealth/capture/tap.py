@@ -61,6 +61,7 @@ class Tap:
 
     Attributes:
         calls: layer calls in execution order, innermost first.
+        unheard: layers and outputs of calls that showed no tensor of the step's own.
         updates: variables handed to optimizers.
         y, y_pred, sample_weight: what the loss was computed from.
         data_loss, total_loss: scalars of the batch; None where the step computed no such thing.
@@ -70,6 +71,7 @@ class Tap:
         replica: makes of a function one that is tapped by itself, for a step that hands it to replicas.
         handed_out: whether the step did.
         scales: the dynamic loss scale before and after the step; None where there is none.
+        rates: (optimizer, learning rate) of each optimizer's first step; None where the rate is not known.
         applying: whether an optimizer is at work.
         reduced: {id(variable): gradient} of the replicas together, as far as the optimizer at work added it up.
     """
@@ -78,6 +80,7 @@ class Tap:
     handed_out: bool = False
     graph: Any = None
     calls: list[Called] = field(default_factory=list)
+    unheard: list[tuple[Any, Any]] = field(default_factory=list)
     updates: list[Updated] = field(default_factory=list)
     y: Any = None
     y_pred: Any = None
@@ -88,6 +91,7 @@ class Tap:
     compared: tuple[Any, Any, Any] | None = None
     added: list[Any] | None = None
     scales: tuple[Any, Any] | None = None
+    rates: list[tuple[Any, Any]] = field(default_factory=list)
     applying: bool = False
     reduced: dict[int, Any] = field(default_factory=dict)
     errors: list[tuple[str, Exception]] = field(default_factory=list)
@@ -134,6 +138,8 @@ class Tap:
         found = self.tensors(outputs)
         if found:
             self.calls.append(Called(layer, self.tensors(inputs), found))
+        else:
+            self.unheard.append((layer, outputs))
 
     def loss_computed(self, y: Any, y_pred: Any, sample_weight: Any, total: Any, added: list[Any]) -> None:
         """Take note of the batch's loss; of several calls in one step the first counts."""
@@ -172,6 +178,12 @@ class Tap:
         if self.y_pred is None:
             self.y, self.y_pred, self.sample_weight = self.compared
         return loss
+
+    def rate_used(self, optimizer: Any, rate: Any) -> None:
+        """Take note of the learning rate that an optimizer is about to use; of several uses the first counts."""
+        known = rate if self.hears(rate) else None
+        if all(one is not optimizer for one, _ in self.rates):
+            self.rates.append((optimizer, known))
 
     def scale_adapted(self, before: Any, after: Any) -> None:
         """Take note of a dynamic loss scale; of several optimizers the first one's."""

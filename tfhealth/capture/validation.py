@@ -17,6 +17,7 @@ from tfhealth.capture.reductions import CUMULATIVE
 from tfhealth.capture.replica import Replica
 from tfhealth.capture.rows import Layout
 from tfhealth.capture.sites import Located
+from tfhealth.capture.standin import StandIn
 from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.tap import Tap
 from tfhealth.plan import Plan
@@ -123,12 +124,13 @@ class Validation:
 
     def batch_begin(self, batch: int) -> None:
         """Let the execution that begins be probed where it is due: the first ones, then ever fewer."""
-        if self._probed is None or batch < self._next:
+        if self._probed is None or batch < self._next or isinstance(self.model.test_function, StandIn):
             return
         self._next = max(batch + 1, math.ceil(batch * self._growth))
         if self.probes.free < self._count:
             self.probes.collect()
-        self.model.test_function = self._dispatcher(self.model.test_function, batch)
+        own = self.model.test_function
+        self.model.test_function = StandIn(self._dispatcher(own, batch), own)
 
     def _dispatcher(self, own: Any, batch: int) -> Callable[[Any], Any]:
         """Return a test function for one execution; the first thing it does is to put Keras's own back."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from tfhealth import __version__
-from tfhealth.cli import evaluate, report, rules, run
+from tfhealth.cli import evaluate, replay, report, rules, run
 from tfhealth.cli.exits import Exit
 from tfhealth.errors import Error
 from tfhealth.report.github import inert
@@ -20,7 +20,7 @@ _EPILOG = """exit codes:
   1  the gate failed; `rules check`, `rules test` or `rules diff` has something to say
   2  wrong use: arguments, rules, profiles, baselines or paths that cannot be meant
   3  incomplete: the gate would pass, but a run is unfinished, damaged or could not be judged, or does not
-     decide what the gate requires; or `report` could not read or write everything
+     decide what the gate requires; `report` could not read or write everything; `replay` showed no NaN or Inf
 """
 
 
@@ -54,5 +54,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-COMMANDS = (run.add, report.add, evaluate.add, rules.add)
+COMMANDS = (run.add, report.add, evaluate.add, replay.add, rules.add)
 """What adds each command to the parser."""

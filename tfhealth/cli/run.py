@@ -10,6 +10,7 @@ from tfhealth.cli import options
 from tfhealth.cli.exits import gate, told_gate
 from tfhealth.cli.github import tell_github
 from tfhealth.errors import UsageError
+from tfhealth.samples import FEW
 
 __all__ = ["add"]
 
@@ -28,6 +29,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--every", type=_every, default="auto", metavar="N", help='probe every N-th step, or "auto"')
     parser.add_argument("--overhead", type=float, default=0.02, metavar="SHARE", help="time that probing may cost")
     parser.add_argument("--exact", action="store_true", help="stay bit-identical under jit_compile too; costs more")
+    parser.add_argument(
+        "--catch-nonfinite",
+        action="store_true",
+        help="look for NaN and Inf in every step, stop at the first one, and keep its batch and the weights before it "
+        "in the run directory, for `tfhealth replay`",
+    )
+    parser.add_argument(
+        "--samples", type=int, default=FEW, metavar="N", help="samples of the data for the report; 0: none (default: 8)"
+    )
     parser.add_argument("--stop", action="store_true", help="stop a training at its first critical finding")
     parser.add_argument("--quiet", action="store_true", help="print nothing of our own")
     parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Python script")
@@ -61,6 +71,8 @@ def _act(arguments: argparse.Namespace) -> int:
         "every": arguments.every,
         "overhead": arguments.overhead,
         "exact": arguments.exact,
+        "samples": arguments.samples,
+        "catch_nonfinite": arguments.catch_nonfinite,
         "on_fail": "stop" if arguments.stop else "report",
         "verbose": 0 if arguments.quiet else 1,
         "name": arguments.script.stem,

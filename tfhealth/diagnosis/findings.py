@@ -14,10 +14,11 @@ from tfhealth.rules.checklist import Checklist
 from tfhealth.rules.message import render
 from tfhealth.rules.model import Rule
 from tfhealth.run import Run
-from tfhealth.series import Attribute, Site
+from tfhealth.series import Attribute, Ints, Probe, Site
 
 __all__ = ["finding_of", "ordered"]
 
+_NAMED = 5
 _SLACK_STEPS, _SLACK_SHARE = 50, 0.1
 
 
@@ -87,6 +88,8 @@ def _value(outcome: Outcome, attribute: Attribute) -> float | str | bool | None:
 def _facts(decision: Decision, run: Run, limits: dict[str, Attribute]) -> dict[str, Any]:
     site, outcome, attribute = decision.breaches[0]
     seen = None if outcome.by == "missing" else outcome.value
+    rule = decision.variant_of(site)
+    worst = [where for where, one, _ in decision.breaches if one.severity == outcome.severity]
     return {
         **run.sites.get(site, {}),
         **limits,
@@ -95,8 +98,24 @@ def _facts(decision: Decision, run: Run, limits: dict[str, Attribute]) -> dict[s
         "step": outcome.step,
         "value": attribute if attribute is not None else seen,
         "severity": outcome.severity,
-        "count": sum(one.severity == outcome.severity for _, one, _ in decision.breaches),
+        "count": len(worst),
+        "places": ", ".join(f"{one.kind} {one.name}" for one in worst[:_NAMED]) + (" …" if len(worst) > _NAMED else ""),
+        "interval": _interval(_probed(run, site, rule), outcome.step),
     }
+
+
+def _probed(run: Run, site: Site, rule: Rule) -> Ints:
+    """Return the steps at which a rule saw a site; those at which anything was seen, where it reads an expression."""
+    series = None if rule.measure.statistic is None else run.series(Probe(site, rule.measure.statistic))
+    return run.steps if series is None else series.steps
+
+
+def _interval(probed: Ints, step: int | None) -> str | None:
+    """Return between which steps something began; None where no step is known."""
+    if step is None:
+        return None
+    before = probed[probed < step]
+    return f"between step {before[-1]}, the last clean probe, and step {step}" if len(before) else f"at step {step}"
 
 
 def ordered(checklist: Checklist, findings: Sequence[Finding], steps: int) -> list[Finding]:

@@ -17,6 +17,7 @@ __all__ = [
     "Heat",
     "Line",
     "Lines",
+    "Ridges",
     "drawable",
     "extent",
     "leaves",
@@ -92,7 +93,14 @@ class Dots:
     bands: tuple[Band, ...] = ()
 
 
-Chart = Lines | Heat | Dots
+@dataclass(frozen=True, eq=False)
+class Ridges:
+    """Histograms below each other, one a step: panels of (title, steps int64[n], shares float64[n, FINITE])."""
+
+    panels: tuple[tuple[str, Ints, Floats], ...]
+
+
+Chart = Lines | Heat | Dots | Ridges
 
 
 def wants_log(values: Floats) -> bool:

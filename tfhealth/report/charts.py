@@ -9,6 +9,7 @@ import numpy as np
 from tfhealth.report.chart import ZERO, Band, Flag, Heat, Line, Lines, leaves, sinks, thin, wants_log
 from tfhealth.report.document import Picture
 from tfhealth.report.evidence import panel_of, rest_of
+from tfhealth.report.spreads import spreads
 from tfhealth.report.words import clean, count, shorten
 from tfhealth.result import Finding
 from tfhealth.rules.model import Measure
@@ -29,7 +30,7 @@ _NOT_KERNELS = ("bias", "gamma", "beta")
 def pictures(run: Run, findings: Numbered) -> tuple[Picture, ...]:
     """Return every picture that the run has the data for."""
     found = [make(run, findings) for make in PICTURES]
-    return tuple(picture for picture in found if picture is not None)
+    return (*(picture for picture in found if picture is not None), *spreads(run))
 
 
 def _loss(run: Run, findings: Numbered) -> Picture | None:
@@ -184,5 +185,17 @@ def _drawable(panel: Panel) -> bool:
     return len(panel) > 0 and bool(panel.measured.any())
 
 
-PICTURES: tuple[Callable[[Run, Numbered], Picture | None], ...] = (_loss, _gradients, _spread, _updates)
+def _rates(run: Run, findings: Numbered) -> Picture | None:
+    panel = run.panel("optimizer", "learning_rate")
+    moving = [(site, one) for site, one in panel.series() if len(np.unique(one.values)) > 1][:_CURVES]
+    if not moving:
+        return None
+    lines = [Line(shorten(clean(site.name), 40), *thin(one.steps, one.values, len(moving))) for site, one in moving]
+    values = np.concatenate([line.values for line in lines])
+    chart = Lines(tuple(lines), "learning rate", wants_log(values))
+    caption = "The learning rate that the optimizer used, at each probed step."
+    return Picture("rates", "Learning rate", caption, f"Learning rate over steps. {_ends(lines)}", chart)
+
+
+PICTURES: tuple[Callable[[Run, Numbered], Picture | None], ...] = (_loss, _rates, _gradients, _spread, _updates)
 """Every picture of a run, in the order of the report; each is None where the run lacks its data."""

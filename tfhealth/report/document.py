@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from tfhealth.report.chart import Chart
 
 __all__ = [
     "AcceptedPart",
     "Badge",
+    "Card",
     "Chapter",
     "FindingPart",
+    "Given",
     "Letterhead",
     "Pair",
     "Picture",
@@ -57,6 +62,25 @@ class Picture:
     caption: str
     alt: str
     chart: Chart
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """One sample that is an image: pixels uint8[height, width, channels]; `lines` are its labels."""
+
+    pixels: NDArray[Any]
+    alt: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The samples of one input, or of one label that is an image: cards of images, or a table of numbers."""
+
+    title: str
+    caption: str
+    cards: tuple[Card, ...] = ()
+    table: Table | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +196,8 @@ class Report:
     beyond: tuple[Unjudged, ...]
     notes: Table | None
     pictures: tuple[Picture, ...]
+    given_intro: str
+    given: tuple[Given, ...]
     chapters: tuple[Chapter, ...]
     commands: tuple[Pair, ...]
     settings: tuple[Table, ...]

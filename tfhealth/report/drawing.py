@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth.report.chart import ZERO, Band, Chart, Dots, Flag, Heat, Line, Lines, drawable, extent
+from tfhealth.report.chart import ZERO, Band, Chart, Dots, Flag, Heat, Line, Lines, Ridges, drawable, extent
+from tfhealth.report.ridges import draw_ridges
 from tfhealth.report.svg import compact
 
 __all__ = ["draw"]
@@ -245,5 +246,5 @@ def _dots(figure: Any, chart: Dots) -> None:
     axes.set_axisbelow(True)
 
 
-_DRAW: dict[type, Callable[[Any, Any], None]] = {Lines: _lines, Heat: _heat, Dots: _dots}
+_DRAW: dict[type, Callable[[Any, Any], None]] = {Lines: _lines, Heat: _heat, Dots: _dots, Ridges: draw_ridges}
 """Every kind of chart and how it is drawn."""

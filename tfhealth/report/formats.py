@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tfhealth import resources
+from tfhealth.report import png
 from tfhealth.report.chart import Chart
 from tfhealth.report.document import Report
 from tfhealth.report.pull_request import pull_request
@@ -79,6 +80,7 @@ def _environment() -> Environment:
     environment.filters["markdown"] = lambda text: Markup(markdown.to_html(text))  # noqa: S704 - no HTML of its own
     environment.filters["line"] = lambda text: Markup(markdown.to_line(text))  # noqa: S704 - escaped there
     environment.filters["picture"] = _picture
+    environment.filters["png"] = png.data_uri
     return environment
 
 

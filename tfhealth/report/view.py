@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
+
 from tfhealth.report.brand import letterhead
 from tfhealth.report.charts import pictures
 from tfhealth.report.document import Badge, Chapter, Pair, Report, RowPart, Table, Unjudged
 from tfhealth.report.findings import Placed, accepted, arrange, parts
-from tfhealth.report.words import VERDICTS, clean, count, day, duration, shorten, value
+from tfhealth.report.given import given, given_intro
+from tfhealth.report.words import VERDICTS, clean, count, day, duration, number, shorten, value
 from tfhealth.result import Result, Row
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
-from tfhealth.series import Site
+from tfhealth.series import Probe, Site
 
 __all__ = ["badge", "view"]
 
@@ -62,6 +65,8 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         beyond=beyond,
         notes=_notes(result),
         pictures=pictures(run, [(one.number, one.finding) for one in placed]),
+        given_intro=given_intro(run),
+        given=given(run),
         chapters=_chapters(result, checklist, placed),
         commands=_commands(run_path, checklist),
         settings=_settings(run),
@@ -93,6 +98,7 @@ def _identity(result: Result, run: Run) -> tuple[Pair, ...]:
         ("Started", day(info.started) + (f", took {took}" if took else "")),
         ("Status", f"{clean(info.status)}{'' if info.complete else ', incomplete'}"),
         ("Seen", f"{count(info.steps, 'step')}, {info.probed_steps:,} of them probed"),
+        ("Speed", _speed(run)),
         ("Model", ", ".join(model)),
         ("Optimizer", value(optimizer) + (f", learning rate {value(rate)}" if rate is not None else "")),
         ("Versions", ", ".join([f"tfhealth {result.tfhealth}", *packages])),
@@ -100,12 +106,30 @@ def _identity(result: Result, run: Run) -> tuple[Pair, ...]:
         ("Rule packs", ", ".join(value(f"{pack.name} {pack.version}".strip()) for pack in result.packs)),
     ]
     absent = {
+        "Speed": not _speed(run),
         "Model": not model,
         "Optimizer": optimizer is None,
         "Profile": result.profile is None,
         "Rule packs": not result.packs,
     }
     return tuple(Pair(name, text) for name, text in pairs if not absent.get(name))
+
+
+def _speed(run: Run) -> str:
+    """Return how long a step took and what part of it was waiting, the median of all records; empty: not known."""
+    found = {
+        name: float(np.median(series.values))
+        for name in ("seconds", "data_share", "probe_share")
+        if (series := run.series(Probe(Site("time", "step"), name))) is not None and len(series)
+    }
+    if "seconds" not in found:
+        return ""
+    text = f"{number(found['seconds'] * 1000)} ms a step"
+    if "data_share" in found:
+        text += f", {found['data_share']:.0%} of it waiting for data"
+    if "probe_share" in found:
+        text += f"; probes took {found['probe_share']:.1%}"
+    return text
 
 
 def _notices(result: Result) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ NAMES = {
     "high": "upper limit",
     "severity": "rung that was breached",
     "count": "number of sites that breach",
+    "places": "kind and name of the first five sites that breach",
+    "interval": "between which steps the condition began to hold: the last probe before it, and that step",
     "layer": "class of the layer at the site",
     "activation": "activation of the layer at the site",
     "units": "units of the layer at the site",

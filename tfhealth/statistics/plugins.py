@@ -20,7 +20,8 @@ __all__ = ["GROUP", "TENSORS", "load", "offered", "statistic"]
 GROUP = "tfhealth.statistics"
 """The entry point group: the name is the statistic's, the value is `module:attribute`."""
 
-TENSORS = tuple(kind for kind in KINDS if kind not in ("log", "experiment", "layer", "fact"))
+_WITHOUT = ("optimizer", "log", "time", "memory", "experiment", "layer", "fact")
+TENSORS = tuple(kind for kind in KINDS if kind not in _WITHOUT)
 """The kinds of site where there is a tensor to reduce."""
 
 _COMBINE = ("sum", "mean", "min", "max")

@@ -13,13 +13,18 @@ from tfhealth.capture.facts.model import model_facts, structure, structure_facts
 from tfhealth.capture.told import Facts, merged
 from tfhealth.series import Attribute, Site
 
-__all__ = ["collect", "initial_step"]
+__all__ = ["Layers", "built", "collect", "initial_step"]
 
 Layers = list[tuple[Site, dict[str, Attribute], int]]
 """Site, attributes and position of every layer."""
 
 Notes = list[tuple[str, str]]
 """Site and reason of what could not be recorded."""
+
+
+def built(model: Any) -> bool:
+    """Tell whether a model and all its layers have their variables."""
+    return bool(model.built) and all(one.built for one in model._flatten_layers())
 
 
 def collect(

@@ -20,7 +20,7 @@ def initial_step(model: Any) -> int:
     if optimizer is None:
         return 0
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return int(keras.ops.convert_to_numpy(inner.iterations)) * (inner.gradient_accumulation_steps or 1)
+    return int(np.asarray(inner.iterations)) * (inner.gradient_accumulation_steps or 1)
 
 
 def _plain(value: Any) -> Attribute:

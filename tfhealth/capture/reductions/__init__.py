@@ -1,26 +1,44 @@
-"""A tensor -> the sums that statistics are made of: one function a sum, on the device, in float32."""
+"""A tensor -> the sums that statistics are made of: one function a sum, on the device."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tfhealth.capture.reductions import inputs, loss, outputs, tensors, variables
+from tfhealth.capture.reductions import inputs, loss, outputs, running, tensors, variables
 from tfhealth.capture.reductions.context import Context, Reduction
-from tfhealth.capture.reductions.foreign import SCOPE, foreign, traced
+from tfhealth.capture.reductions.foreign import SCOPE, effects_of, foreign, traced
 from tfhealth.capture.reductions.outputs import CUMULATIVE
 from tfhealth.capture.reductions.tensors import flat_outside
 from tfhealth.statistics import Sum
 
-__all__ = ["CUMULATIVE", "PART_OF", "REDUCTIONS", "SCOPE", "Context", "flat_outside", "reduced", "traced"]
+__all__ = [
+    "CUMULATIVE",
+    "HALVED",
+    "PART_OF",
+    "REDUCTIONS",
+    "SCOPE",
+    "TOGETHER",
+    "Context",
+    "effects_of",
+    "flat_outside",
+    "reduced",
+    "traced",
+]
 
-_TOPICS = (tensors, variables, inputs, outputs, loss)
+_TOPICS = (tensors, variables, inputs, outputs, loss, running)
 
 REDUCTIONS: dict[str, Reduction] = {name: one for topic in _TOPICS for name, one in topic.REDUCTIONS.items()}
+
+HALVED = tensors.HALVED | variables.HALVED
+"""Sums of squares: the device computes the half of each, and the host makes it whole."""
+
+TOGETHER = tensors.TOGETHER
+"""Sums that are computed for all sites at once: contexts -> float32 [sites]."""
 
 PART_OF: dict[str, str] = {name: part for topic in _TOPICS for name, part in topic.PART_OF.items()}
 """The part of its context that a sum needs."""
 
 
 def reduced(one: Sum, context: Context) -> Any:
-    """Return a sum of a tensor, float32 scalar: by the function that a package brings along, or by ours."""
+    """Return a sum of a tensor: by the function that a package brings along, float32, or by ours, a `Reduction`."""
     return REDUCTIONS[one.name](context) if one.reduce is None else foreign(one.reduce, context)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfhealth.series import Attribute
 
-__all__ = ["Context", "Reduction"]
+__all__ = ["Context", "Reduction", "where"]
 
 
 @dataclass
@@ -40,14 +40,24 @@ class Context:
         return self.tensor if self.tensor.dtype == tf.float32 else tf.cast(self.tensor, tf.float32)
 
     @functools.cached_property
+    def count(self) -> Any:
+        """The number of elements, int32."""
+        return tf.size(self.tensor)
+
+    @functools.cached_property
     def size(self) -> Any:
         """The number of elements, float32."""
-        return tf.cast(tf.size(self.tensor), tf.float32)
+        return tf.cast(self.count, tf.float32)
+
+    @functools.cached_property
+    def length(self) -> Any:
+        """The length of the first axis, int32; 1 for a scalar."""
+        return tf.shape(self.tensor)[0] if self.tensor.shape.rank else tf.constant(1)
 
     @functools.cached_property
     def samples(self) -> Any:
         """The length of the first axis, float32; 1 for a scalar."""
-        return tf.cast(tf.shape(self.tensor)[0], tf.float32) if self.tensor.shape.rank else tf.constant(1.0)
+        return tf.cast(self.length, tf.float32)
 
     def once(self, make: Callable[[Context], Any]) -> Any:
         """Return `make(self)`, made at its first use: several sums are computed from it."""
@@ -63,5 +73,10 @@ class Context:
         return self._made[name]
 
 
+def where(condition: Any, x: Any, value: float) -> Any:
+    """Return `x` where `condition` holds and `value` elsewhere; all of one shape, or TensorFlow is ten times slower."""
+    return tf.where(condition, x, tf.fill(tf.shape(x), value))
+
+
 Reduction = Callable[[Context], Any]
-"""A function that takes a context to a float32 scalar."""
+"""A function that takes a context to a scalar, float32 or int32, or to a number known while tracing."""

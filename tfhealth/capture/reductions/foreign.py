@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfhealth.capture.reductions.context import Context
 
-__all__ = ["SCOPE", "foreign", "traced"]
+__all__ = ["SCOPE", "effects_of", "foreign", "traced"]
 
 SCOPE = "tfhealth_probes"
 """In the name of every op of ours: an op that fails while a step runs is told from the user's own by it."""
@@ -40,10 +40,15 @@ _statistic = functools.cache(_named)  # one for all sites of the same shape
 
 def _pure(compiled: Any, shape: Any, what: str) -> Any:
     concrete = compiled.get_concrete_function(tf.TensorSpec(shape, tf.float32))
-    effects = sorted({op.type for op in concrete.graph.get_operations() if op.op_def.is_stateful})
+    effects = effects_of(concrete)
     if effects:
         raise ValueError(f"{what} must have no effect beside its value; this one runs {', '.join(effects)}")
     return concrete
+
+
+def effects_of(concrete: Any) -> list[str]:
+    """Return the types of the ops that do more than compute, in a traced function."""
+    return sorted({op.type for op in concrete.graph.get_operations() if op.op_def.is_stateful})
 
 
 def foreign(reduce: Callable[[Any], Any], context: Context) -> Any:

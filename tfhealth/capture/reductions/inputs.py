@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfhealth.capture.reductions.context import Context, Reduction
+from tfhealth.capture.reductions.context import Context, Reduction, where
 from tfhealth.statistics.builtin.inputs import MEMORY
 
 __all__ = ["PART_OF", "REDUCTIONS", "moments"]
@@ -19,18 +19,19 @@ _SLOTS = 1 << 18
 
 def moments(context: Context) -> tuple[Any, Any]:
     """Return mean and variance over the batch of each feature; of one that does not vary the variance is 0."""
-    mean, variance = tf.nn.moments(context.x, axes=[0])
-    return mean, tf.where(variance > tf.square(1e-6 * mean), variance, 0.0)
+    mean = tf.reduce_mean(context.x, axis=0)
+    variance = tf.reduce_mean(tf.math.squared_difference(context.x, mean), axis=0)
+    return mean, where(variance > tf.square(1e-6 * mean), variance, 0.0)
 
 
 def _smallest_feature_std(context: Context) -> Any:
     _, variance = context.once(moments)
-    return tf.sqrt(tf.reduce_min(tf.where(variance > 0, variance, float("inf"))))
+    return tf.sqrt(tf.reduce_min(where(variance > 0, variance, float("inf"))))
 
 
 def _feature_offset(context: Context) -> Any:
     mean, variance = context.once(moments)
-    offset = tf.reduce_max(tf.where(variance > 0, tf.abs(mean) * tf.math.rsqrt(variance), -1.0))
+    offset = tf.reduce_max(where(variance > 0, tf.abs(mean) * tf.math.rsqrt(variance), -1.0))
     return tf.where(offset < 0, float("nan"), offset)
 
 
@@ -92,8 +93,8 @@ def _seen_samples(context: Context) -> Any:
 
 
 REDUCTIONS: dict[str, Reduction] = {
-    "samples": lambda context: context.samples,
-    "features": lambda context: tf.cast(tf.size(context.once(moments)[1]), tf.float32),
+    "samples": lambda context: context.length,
+    "features": lambda context: tf.size(context.once(moments)[1]),
     "constant_features": lambda context: tf.reduce_sum(tf.cast(tf.equal(context.once(moments)[1], 0), tf.float32)),
     "largest_feature_std": lambda context: tf.sqrt(tf.reduce_max(context.once(moments)[1])),
     "smallest_feature_std": _smallest_feature_std,

@@ -1,10 +1,12 @@
-"""Sums of the loss: each is one of its parts, a scalar that the step computed."""
+"""Sums of the loss: each is one of its parts, a scalar that the step computed or a number known before."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
-from tfhealth.capture.reductions.context import Reduction
+from tfhealth.capture.reductions.context import Context, Reduction
 
 __all__ = ["PART_OF", "REDUCTIONS"]
 
@@ -16,7 +18,11 @@ _PARTS = (
 
 
 def _part(name: str) -> Reduction:
-    return lambda context: tf.cast(context.part(name), tf.float32)
+    def part(context: Context) -> Any:
+        value = context.part(name)
+        return value if isinstance(value, float) else tf.cast(value, tf.float32)
+
+    return part
 
 
 REDUCTIONS: dict[str, Reduction] = {name: _part(name) for name in _PARTS}

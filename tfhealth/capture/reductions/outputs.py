@@ -28,8 +28,8 @@ def _classes_of(labels: Any, encoding: str) -> Any:
 
 def _counts(classes: Any, count: int) -> Any:
     """Return how often each of `count` classes is in int32[N], float32[count]; a class beyond them is not counted."""
-    legal = tf.where((classes >= 0) & (classes < count), classes, -1)
-    return tf.math.unsorted_segment_sum(tf.ones_like(legal, tf.float32), legal, count)
+    known = tf.minimum(classes, count)  # a negative one belongs to no segment
+    return tf.math.unsorted_segment_sum(tf.ones_like(known, tf.float32), known, count + 1)[:count]
 
 
 def _labels(context: Context) -> Any:
@@ -137,10 +137,6 @@ def _correct_count(context: Context) -> Any:
     return tf.reduce_sum(tf.cast(tf.equal(context.once(_guesses), labels), tf.float32))
 
 
-def _length(found: Any) -> Any:
-    return tf.cast(tf.size(found), tf.float32)
-
-
 REDUCTIONS: dict[str, Reduction] = {
     "integer_count": lambda context: tf.reduce_sum(tf.cast(tf.equal(context.x, tf.round(context.x)), tf.float32)),
     "largest_class": lambda context: tf.reduce_max(context.once(_counts_so_far)),
@@ -151,14 +147,14 @@ REDUCTIONS: dict[str, Reduction] = {
     "class_shift": _class_shift,
     "missing_classes": _only_in(_training_counts, _counts_so_far),
     "new_classes": _only_in(_counts_so_far, _training_counts),
-    "pairs": lambda context: _length(context.once(_labels)) - 1,
+    "pairs": lambda context: tf.size(context.once(_labels)) - 1,
     "equal_pairs": _equal_pairs,
     "equal_pairs_by_chance": _equal_pairs_by_chance,
     "autocorrelation": _autocorrelation,
     "row_sum_error": _row_sum_error,
     "batch_variance": _batch_variance,
     "entropy": _entropy,
-    "guesses": lambda context: _length(context.once(_guesses)),
+    "guesses": lambda context: tf.size(context.once(_guesses)),
     "top_class_count": _top_class_count,
     "correct_count": _correct_count,
 }

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfhealth.capture.reductions.context import Context, Reduction
 
-__all__ = ["PART_OF", "REDUCTIONS"]
+__all__ = ["HALVED", "PART_OF", "REDUCTIONS"]
 
 
 def _centered(context: Context) -> Any:
@@ -36,25 +36,30 @@ def _unit_difference(context: Context) -> Any:
 
 
 def _squares(part: str) -> Reduction:
-    return lambda context: 2 * tf.nn.l2_loss(context.part(part))
+    return lambda context: tf.nn.l2_loss(context.part(part))
 
 
 def _number(part: str) -> Reduction:
-    return lambda context: tf.constant(context.part(part), tf.float32)
+    return lambda context: float(context.part(part))
 
 
 REDUCTIONS: dict[str, Reduction] = {
     "standard_cube_sum": _standard_cube_sum,
-    "standard_fourth_sum": lambda context: 2 * tf.nn.l2_loss(context.once(_standard)[1]),
+    "standard_fourth_sum": lambda context: tf.nn.l2_loss(context.once(_standard)[1]),
     "clipped_square_sum": _squares("clipped"),
     "regularization_square_sum": _squares("regularization_gradient"),
-    "data_square_sum": lambda context: 2 * tf.nn.l2_loss(context.x - context.part("regularization_gradient")),
+    "data_square_sum": lambda context: tf.nn.l2_loss(context.x - context.part("regularization_gradient")),
     "expected_std": _number("expected_std"),
     "fan_in": _number("fan_in"),
-    "first_centered_square_sum": lambda context: 2 * tf.nn.l2_loss(context.once(_centered)),
+    "first_centered_square_sum": lambda context: tf.nn.l2_loss(context.once(_centered)),
     "first_minimum": lambda context: tf.reduce_min(context.x),
     "first_maximum": lambda context: tf.reduce_max(context.x),
     "unit_difference": _unit_difference,
+}
+
+HALVED = {
+    *("standard_fourth_sum", "clipped_square_sum", "regularization_square_sum", "data_square_sum"),
+    "first_centered_square_sum",
 }
 
 PART_OF = {

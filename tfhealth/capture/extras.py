@@ -1,0 +1,111 @@
+"""What somebody asked for beside the statistics, samples and histograms -> a probed step, and from it to the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfhealth.capture.journal import Journal
+from tfhealth.capture.replica import Replica
+from tfhealth.capture.sheet import Sheet
+from tfhealth.capture.sites import Located
+from tfhealth.capture.sketches import Sketches
+from tfhealth.errors import UsageError
+from tfhealth.histograms import KINDS
+from tfhealth.rules.patterns import matches
+from tfhealth.samples import MOST
+
+__all__ = ["Asked", "Extras"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to keep of a fit beside its statistics.
+
+    Args:
+        samples: how many samples of the first probed batch, 0 to 16.
+        histograms: globs of the layers and variables whose values are counted; none: nothing is.
+
+    Raises:
+        UsageError: something else was given.
+    """
+
+    samples: int
+    histograms: Sequence[str]
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.samples, int) and not isinstance(self.samples, bool)
+        if not whole or not 0 <= self.samples <= MOST:
+            raise UsageError(f"samples must be a whole number from 0 to {MOST}, received {self.samples!r}")
+        listed = isinstance(self.histograms, list | tuple)
+        if not listed or not all(isinstance(one, str) and one for one in self.histograms):
+            raise UsageError(f'histograms must be a list of names, such as ["dense*"], received {self.histograms!r}')
+
+
+class Extras:
+    """Keeps what was asked for, of one fit.
+
+    Args:
+        asked: what that is.
+        journal: of the run.
+        replicas: that run the step.
+        params: what Keras tells callbacks of the fit.
+    """
+
+    def __init__(self, asked: Asked, journal: Journal, replicas: Sequence[Replica], params: Mapping[str, Any]) -> None:
+        self._journal, self._globs = journal, tuple(asked.histograms)
+        devices = [one.device for one in replicas]
+        epochs, steps = params.get("epochs"), params.get("steps")
+        last = epochs * steps - 1 if epochs and steps else None
+        # A run that goes on has its samples.
+        self._sheet = Sheet(0 if journal.steps_before else asked.samples, devices[0])
+        self._sketches = Sketches(self._globs, last, devices) if self._globs else None
+
+    def due(self, step: int, count: int) -> bool:
+        """Tell whether an execution must be probed, whatever the schedule says."""
+        return self._sketches is not None and self._sketches.due(step, count)
+
+    def expect(self) -> None:
+        """Prepare for one execution."""
+        if self._sketches is not None:
+            self._sketches.expect()
+
+    @property
+    def pending(self) -> bool:
+        """Whether the host should ask before the next execution."""
+        return self._sketches is not None and self._sketches.pending
+
+    def write(
+        self, located: Sequence[Located], tensor: Callable[[Located], Any], replicas: Sequence[Replica], here: Replica
+    ) -> None:
+        """Add to a step what keeps something of it.
+
+        Args:
+            located: its sites.
+            tensor: returns the tensor of a site, or None.
+            replicas: all of them.
+            here: the one that is traced.
+        """
+        number, step = replicas.index(here), here.counter.value()
+        if number == 0:
+            with self._journal.guarded("samples"):
+                self._sheet.write(located, step)
+        if self._sketches is not None:
+            with self._journal.guarded("histograms"):
+                found = {one.site: tensor(one) for one in located if self._chosen(one)}
+                chosen = {site: one for site, one in found.items() if one is not None}
+                if chosen:
+                    self._sketches.write(chosen, number, step)
+
+    def _chosen(self, one: Located) -> bool:
+        return one.site.kind in KINDS and any(matches(f"**/{glob}", one.site.name) for glob in self._globs)
+
+    def drain(self) -> None:
+        """Bring what the device keeps to the file."""
+        recorder = self._journal.recorder
+        found = self._sheet.take()
+        if found:
+            self._journal.kept(recorder.samples, found)
+        for step, counts in () if self._sketches is None else self._sketches.take():
+            self._journal.kept(recorder.histograms, step, counts)
