@@ -19,6 +19,7 @@ FLOORS = [
     "errors",
     "resources",
     "series",
+    "task",
     "experiments",
     "statistics",
     "derive",

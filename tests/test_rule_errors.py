@@ -15,7 +15,7 @@ from tfhealth.rules import Checklist, load_checklist
 from tfhealth.rules.source import Source, read
 
 KEYS = (
-    "format, id, title, checklist, measure, condition, when, while, active, quantify, message, why, advice, "
+    "format, id, title, checklist, measure, condition, when, while, given, active, quantify, message, why, advice, "
     "references, explained_by, examples, deprecated"
 )
 TESTS = "look, window, above, below, outside, inside, equals, one_of, like, nonfinite, all, any, not"
@@ -106,7 +106,8 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
             "overflow; did you mean 'regularization'?",
         ]),
         ("{site: activation, statistic: std}", "{expr: loss.data.real}", [
-            "4:11 measure.expr: 'loss.data.real' is not allowed; legal are kind.statistic, numbers, + - * / and "
+            "4:11 measure.expr: 'loss.data.real' is not allowed; legal are kind.statistic, "
+            "fact.site.attribute, numbers, + - * / and "
             "parentheses",
         ]),
         ("{site: activation, statistic: std}", "{site: activation}", [
@@ -117,7 +118,7 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
             "skew, minimum, maximum, mean, median, sum, root_square_sum; did you mean 'median'?",
         ]),
         ("std}", "std, relative_to: begin}", [
-            "4:45 measure.relative_to: relative_to 'begin' is unknown; legal: first, start",
+            "4:45 measure.relative_to: relative_to 'begin' is unknown; legal: first, start, lowest, highest",
         ]),
         ("std}", "std, where: {Layer: {one_off: [Dense]}}}", [
             f"4:61 measure.where.Layer.one_off: unknown key 'one_off'; legal: {TESTS}; did you mean 'one_of'?",

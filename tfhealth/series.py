@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Attribute", "Floats", "Ints", "Panel", "Probe", "Series", "Site", "stack"]
+__all__ = ["BETWEEN_STEPS", "KINDS", "Attribute", "Floats", "Ints", "Panel", "Probe", "Series", "Site", "stack"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +32,9 @@ KINDS = {
     "layer": "a layer of the model, as it is built; nothing is measured there",
     "fact": "a setting of the model, the optimizer, the fit or the machine",
 }
+
+BETWEEN_STEPS = frozenset({"validation_input", "validation_label", "validation_prediction", "log"})
+"""Kinds of what is measured after the last step of an epoch: its step is that of the next one, if there is any."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
