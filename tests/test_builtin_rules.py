@@ -169,6 +169,7 @@ FACTS = {
     "compile.metrics",
     "task.kind",
     "task.labels",
+    "task.weighted",
     "model.highest_dropout",
     "model.regularized_layers",
     "model.augmentation_layers",

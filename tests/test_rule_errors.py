@@ -84,7 +84,8 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
         ]),
         ("{outside: [0.5, 2]}", "{look: lats, above: 1}", [
             "7:13 condition.warning.look: look 'lats' is unknown; legal: each, first, last, mean, median, minimum, "
-            "maximum, change, trend; did you mean 'last'?",
+            "maximum, change, trend, late_change, late_trend, uncertainty, swing, rebound, rebound_trend; "
+            "did you mean 'last'?",
         ]),
         ("for: 3", "for: {shar: 3}", [
             "6:9 condition.for.shar: unknown key 'shar'; legal: probes, steps, epochs, share; did you mean 'share'?",

@@ -80,7 +80,7 @@ def with_tasks(sites: Sites, series: Callable[[Probe], Series | None]) -> dict[S
         if kind in ("label", "prediction") and site.name in derived:
             found[site] = {**sites[site], **derived[site.name]}
     if derived:
-        found[Site("fact", "task")] = _whole(derived)
+        found[Site("fact", "task")] = {**_whole(derived), "weighted": _weighted(sites)}
     return found
 
 
@@ -92,6 +92,12 @@ def _whole(derived: Mapping[str, Mapping[str, Attribute]]) -> dict[str, Attribut
         "outputs": len(derived),
         "evidence": "; ".join(f"{name}: {one['evidence']}" for name, one in derived.items()),
     }
+
+
+def _weighted(sites: Sites) -> Attribute:
+    """Whether samples or classes have weights; None where the loss was not seen."""
+    found = [attributes.get("weighted") for site, attributes in sites.items() if site.kind == "loss"]
+    return next((one for one in found if one is not None), None)
 
 
 def _shared(derived: Mapping[str, Mapping[str, Attribute]], name: str) -> Attribute:

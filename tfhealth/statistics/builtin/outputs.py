@@ -268,7 +268,7 @@ STATISTICS = (
         ("row_sum_error",),
         same("row_sum_error"),
         "",
-        "largest distance from 1 of the sum of a row of labels, one for each unit, or of probabilities of exclusive classes",
+        "largest distance from 1 of the sum of a row of labels, one a unit, or of probabilities of exclusive classes",
         POSITIVE,
     ),
 )
