@@ -7,7 +7,7 @@ OUT := tfhealth_runs
 APT := libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint docs clean system
+.PHONY: demo test lint docs clinic clean system
 
 demo: $(VENV)/demo system
 	@$(BIN)/python -c 'import sys; print("\n== A small CNN on handwritten digits, healthy ==", flush=True)'
@@ -26,6 +26,10 @@ lint: $(VENV)/test
 docs: $(VENV)/test
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build
+
+# No part of the tests, since it takes long: every program of the clinic at three seeds.
+clinic: $(VENV)/test
+	$(BIN)/python -m tests.clinic.table --seeds 3 --write docs/clinic.md
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tfhealth needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

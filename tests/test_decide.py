@@ -249,6 +249,25 @@ def test_while_at_the_same_sites_counts_for_each_by_itself():
     assert where(run, **keys) == [("b", 1)]
 
 
+def given(*holds: dict[str, Any]) -> dict[str, Any]:
+    measure = {"site": "loss", "statistic": "data"}
+    return {"given": [{"measure": measure, "holds": one} for one in holds]}
+
+
+def test_given_lets_a_breach_count_only_in_a_run_where_all_of_it_holds():
+    """Large values are a fault only given that the loss ended high, at whatever step it was so."""
+    high, low = {"look": "last", "above": 0.5}, {"below": 0.1}
+    assert where(guarded([0, 0, 0, 1, 1, 1]), **given(high)) == [("a", 0)]
+    assert where(guarded([0, 0, 0, 1, 1, 1]), **given(high, low)) == [("a", 0)]
+    assert where(guarded([1, 1, 1, 1, 1, 1]), **given(high, low)) == []
+    assert said(guarded([1, 1, 1, 0, 0, 0]), **given(high)) == ("pass", "its condition never arose in 6 probes")
+
+
+def test_given_that_was_not_measured_leaves_the_rule_not_measured():
+    """Without the loss nobody knows whether the breach counts."""
+    assert said(two([9, 9], [9, 9]), **given({"above": 0.5})) == ("not_measured", "no loss was seen in this run")
+
+
 @pytest.mark.parametrize(
     ("quantify", "three", "one"),
     [
@@ -335,6 +354,60 @@ def test_kind_with_one_site_goes_with_every_other():
     run = run_of({STD[0]: [1.0, 2.0], STD[1]: [3.0, 4.0], ("loss", "batch", "data"): [2.0, 4.0]})
     panel = measured(Measure(expr="activation.std * loss.data"), run)
     assert panel.values.tolist() == [[2.0, 8.0], [6.0, 16.0]]
+
+
+def test_validation_is_set_against_the_last_training_probe_before_it():
+    """A pass after step 3 is recorded as of step 4; training's own step 4 comes after it. Sites meet by name."""
+    training = Series(np.array([0, 1, 3, 4, 9]), np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    validation = Series(np.array([0, 4, 20]), np.array([10.0, 10.0, 10.0]))
+    run = run_of(
+        {
+            ("input", "b", "mean"): training,
+            ("input", "a", "mean"): Series(training.steps, training.values * 2),
+            ("validation_input", "a", "mean"): validation,
+            ("validation_input", "b", "mean"): validation,
+        }
+    )
+    panel = measured(Measure(expr="validation_input.mean - input.mean"), run)
+    assert [(site.kind, site.name) for site in panel.sites] == [("validation_input", "a"), ("validation_input", "b")]
+    assert panel.steps.tolist() == [0, 4, 20]
+    assert panel.measured.tolist() == [[False, True, True]] * 2  # nothing was trained before the first pass
+    assert panel.values[:, 1:].tolist() == [[4.0, 0.0], [7.0, 5.0]]
+    reverse = measured(Measure(expr="input.mean - validation_input.mean"), run)
+    assert [(site.kind, site.name) for site in reverse.sites] == [("input", "b"), ("input", "a")]
+    assert reverse.values[:, 1:].tolist() == [[-7.0, -5.0], [-4.0, 0.0]]
+
+
+def test_validation_after_training_that_was_never_probed_is_not_measured():
+    """What has no training probe before it is in no difference."""
+    first = Series(np.array([0]), np.array([1.0]))
+    run = run_of(
+        {("input", "a", "mean"): Series(np.array([5]), np.array([1.0])), ("validation_input", "a", "mean"): first}
+    )
+    verdict, _ = said(run, measure={"expr": "validation_input.mean - input.mean"})
+    assert verdict == "not_measured"
+
+
+def test_pass_after_the_last_step_of_an_epoch_belongs_to_it():
+    """As what Keras logs there does."""
+    passes = Series(np.array([10, 20, 30]), np.array([1.0, 2.0, 3.0]))
+    panel = measured(
+        Measure(site="validation_input", statistic="mean"), run_of({("validation_input", "a", "mean"): passes})
+    )
+    found = active_part(rule(active={"until_epoch": 1}).active, panel, Clock(0, 30, 10))
+    assert found.steps.tolist() == [10]
+
+
+def test_arithmetic_with_facts():
+    """A fact is one number for every step and site; one that is not known, or no number, leaves the rule open."""
+    facts = {("fact", "model"): {"parameters": 600, "name": "net", "built": True}}
+    run = run_of({("input", "a", "samples"): [32.0, 8.0]}, facts)
+    panel = measured(Measure(expr="fact.model.parameters / input.samples * fact.model.built"), run)
+    assert (panel.sites, panel.values.tolist()) == ((Site("input", "a"),), [[18.75, 75.0]])
+    expected = ("not_measured", "fit.epochs is not known")
+    assert said(run, measure={"expr": "input.samples / fact.fit.epochs"}) == expected
+    expected = ("not_measured", "model.name is net, which is no number")
+    assert said(run, measure={"expr": "input.samples / fact.model.name"}) == expected
 
 
 def test_parts_at_different_sites_are_not_measured():
@@ -832,6 +905,8 @@ def test_example_shows_one_thing(example: dict[str, Any], expected: str):
         ({"active": {"after_epoch": -1}}, "greater than or equal to 0"),
         ({"while": {"measure": {"site": "loss", "statistic": "data"},
                     "holds": {"not": {"look": "mean", "above": 1}}}}, "a guard looks at each value of a statistic"),
+        (given({"look": "mean", "window": {"probes": 3}, "above": 1}), "given looks at the whole run"),
+        ({"given": [{"measure": {"site": "fact", "attribute": "name"}, "holds": {"equals": "x"}}]}, "use `when`"),
     ],
     ids=str,
 )  # fmt: skip

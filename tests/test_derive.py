@@ -57,9 +57,20 @@ def test_names_come_once_in_the_order_of_reading():
     assert compile_expression(f"{B} / ({A} + {B}) * {C}").names == (B, A, C)
 
 
+def test_facts_are_named_apart_from_statistics():
+    """They are read with three names and need no probe."""
+    expression = compile_expression(f"{A} / (fact.fit.epochs * fact.model.parameters)")
+    assert (expression.names, expression.facts) == ((A,), ("fit.epochs", "model.parameters"))
+    values = {A: np.array([12.0, 24.0]), "fact.fit.epochs": np.array(2), "fact.model.parameters": np.array(3)}
+    assert expression(values).tolist() == [2.0, 4.0]
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
+        ("fact.fit", "fact.fit"),
+        ("loss.data * fact.fit.epochs.real", "fact.fit.epochs.real"),
+        ("loss.data * fact().fit.epochs", "fact().fit.epochs"),
         ("loss.data.real", "loss.data.real"),
         ("loss", "loss"),
         ("abs(loss.data)", "abs(loss.data)"),
@@ -93,7 +104,9 @@ def test_everything_but_arithmetic_is_refused(text: str, part: str):
     """The error names the part that is not allowed, and what is."""
     with pytest.raises(ValueError) as caught:
         compile_expression(text)
-    expected = f"{part!r} is not allowed; legal are kind.statistic, numbers, + - * / and parentheses"
+    expected = (
+        f"{part!r} is not allowed; legal are kind.statistic, fact.site.attribute, numbers, + - * / and parentheses"
+    )
     assert str(caught.value) == expected
 
 
@@ -112,6 +125,7 @@ def test_everything_but_arithmetic_is_refused(text: str, part: str):
         ("loss.data" + " + loss.data" * 20, "this large is refused; split the rule"),
         ("loss.data + " + "1" * 400, "at most 300 characters, this one has 412"),
         ("1 + 2", "must name a statistic"),
+        ("fact.fit.epochs * 2", "must name a statistic"),
         ("loss.data * 1e999", "a number this large is refused"),
         ("loss.data * 0x" + "f" * 270, "a number this large is refused"),
     ],
@@ -306,6 +320,9 @@ def plain_reference(how: str, values: list[float], known: list[bool]) -> float:
     measured = [value for value, there in zip(values, known, strict=True) if there]
     if how == "first":
         return measured[0]
+    if how in ("lowest", "highest"):
+        finite = [value for value in measured if not math.isnan(value)]
+        return {"lowest": min, "highest": max}[how](finite, default=math.nan)
     start = [value for value in measured[:5] if not math.isnan(value)]
     return statistics.median(start) if start else math.nan
 
@@ -327,6 +344,12 @@ def test_relative_equals_its_twin(how: str, rows: list[list[tuple[float, bool]]]
         reference = plain_reference(how, row, there)
         expected = [value / reference for value, one in zip(row, there, strict=True) if one]
         np.testing.assert_allclose(result[there], expected)
+
+
+def test_what_overflowed_is_no_highest_value():
+    """A series that ends in Inf is set against the highest value that it reached before."""
+    found = relative(panel([[1.0, 4.0, math.inf]]), "highest")
+    np.testing.assert_array_equal(found.values, [[0.25, 1.0, np.inf]])
 
 
 def test_relative_to_zero_is_not_finite_and_does_not_warn():
@@ -352,6 +375,11 @@ def plain_look(how: str, row: list[float]) -> float:
     }
     if how in simple:
         return simple[how]()
+    if how == "swing":
+        steps = [abs(b - a) for a, b in itertools.pairwise(row)]
+        return statistics.median(steps) / max(abs(statistics.median(row)), 1e-12) if steps else math.nan
+    if how.startswith("late_"):
+        return plain_look(how.removeprefix("late_"), row[len(row) // 2 :])
     size = min(50, max(len(row) // 4, min(5, len(row) // 2)))
     head, tail = row[:size], row[len(row) - size :]
     if how == "change":
@@ -359,12 +387,19 @@ def plain_look(how: str, row: list[float]) -> float:
             return math.nan
         start = statistics.median(head[:6])
         return (statistics.median(tail) - start) / max(abs(start), 1e-12)
-    assert how == "trend"
     if size < 3:
         return math.nan
     noise = statistics.median([abs(b - a) for a, b in itertools.pairwise(row)]) / (math.sqrt(2) * 0.6745)
-    start, end = statistics.fmean(head), statistics.fmean(tail)
-    return (end - start) / max(noise * math.sqrt(2 / size), 1e-9 * max(abs(start), 1e-12))
+    error, start, end = noise * math.sqrt(2 / size), statistics.fmean(head), statistics.fmean(tail)
+    if how == "uncertainty":
+        return error / max(abs(start), 1e-12)
+    if how == "trend":
+        return (end - start) / max(error, 1e-9 * max(abs(start), 1e-12))
+    lowest = min(statistics.fmean(row[place : place + size]) for place in range(len(row) - size + 1))
+    if how == "rebound":
+        return (end - lowest) / max(abs(lowest), 1e-12)
+    assert how == "rebound_trend"
+    return (end - lowest) / max(error, 1e-9 * max(abs(lowest), 1e-12))
 
 
 @pytest.mark.parametrize("how", [how for how in LOOKS if how != "each"])

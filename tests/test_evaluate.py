@@ -18,7 +18,8 @@ def kept(folder: Path, std: float, *names: str) -> str:
     """Record a run whose inputs have this standard deviation: 1 is well, 15 a warning, 80 an error."""
     values = {("input", name, "std"): [std] * 10 for name in names or ("x",)}
     sites = {("input", name): {"normalized": False, "consumer": "Dense"} for name in names or ("x",)}
-    run_of({**values, ("loss", "batch", "nonfinite"): [0.0] * 10}, sites, folder)
+    moving = {(kind, "dense/kernel", "norm"): [size] * 10 for kind, size in (("update", 1e-3), ("weight", 1.0))}
+    run_of({**values, **moving, ("loss", "batch", "nonfinite"): [0.0] * 10}, sites, folder)
     return str(folder)
 
 

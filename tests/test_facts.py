@@ -149,6 +149,7 @@ def test_a_learning_rate_schedule_is_told_apart_from_a_rate(tmp_path):
     model.fit(X, X[:, :1], verbose=0, callbacks=[callback])
     run = load_run(callback.run_dir)
     assert run.fact("optimizer.learning_rate") is None
+    assert run.fact("optimizer.scheduled") is True
     assert str(run.fact("optimizer.learning_rate_schedule")).startswith(
         "CosineDecay(initial_learning_rate=0.01, decay_steps=100, "
     )
@@ -161,7 +162,8 @@ def test_a_learning_rate_is_recorded_as_it_was_written(tmp_path, rate):
     model.compile(keras.optimizers.SGD(rate), "mse")
     callback = HealthCallback(**quiet(tmp_path))
     model.fit(X, X[:, :1], verbose=0, callbacks=[callback])
-    assert load_run(callback.run_dir).fact("optimizer.learning_rate") == rate
+    run = load_run(callback.run_dir)
+    assert (run.fact("optimizer.learning_rate"), run.fact("optimizer.scheduled")) == (rate, False)
 
 
 X, HELD_OUT = np.zeros((60, 2), "float32"), np.zeros((20, 2), "float32")

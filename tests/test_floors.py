@@ -21,6 +21,7 @@ FLOORS = [
     "series",
     "samples",
     "histograms",
+    "task",
     "experiments",
     "statistics",
     "derive",

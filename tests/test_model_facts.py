@@ -15,6 +15,7 @@ from keras import layers
 from tests.models import KINDS, quiet
 from tfhealth import HealthCallback, load_run
 from tfhealth.capture.facts import collect, graph
+from tfhealth.capture.facts.backbones import backbone_facts
 from tfhealth.capture.facts.data import described, fit_data
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +72,7 @@ def test_a_layer_is_recorded_as_it_was_built():
         "dropout_before": None,
         "normalized_after": False,
         "linear_before": False,
+        "linear_layers_before": 0,
     }
     assert {name: found["drop"][name] for name in ("layer", "rate", "depth", "parameters")} == {
         "layer": "Dropout",
@@ -248,14 +250,44 @@ def test_facts_of_the_whole_model():
         "highest_dropout": 0.5,
         "regularized_layers": 2,
         "augmentation_layers": 1,
+        "augmentation_strength": 0.0,
+        "stateful_layers": 0,
+        "vector_batch_normalizations": 0,
         "custom_layers": 1,
         "frozen_parameters": 132,
         "weighted_depth": 2,
         "residual": False,
         "backbone": None,
+        "backbone_input": "none",
     }
     found = facts_of(model)["model"]
     assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *[("vgg16", "caffe"), ("resnet50", "caffe"), ("resnet50v2", "unit"), ("inception_v3", "unit")],
+        *[("mobilenet_1.00_224", "unit"), ("densenet121", "standard"), ("MobileNetV3Small", "raw")],
+        *[("efficientnetv2-b0", "raw"), ("convnext_tiny", "raw"), ("my_own", "none")],
+    ],
+)
+def test_input_of_a_backbone_is_known_by_its_name(name, expected):
+    """Each family of `keras.applications` was trained on pixels prepared in its own way."""
+    network = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name=name.replace(".", "_"))
+    network.name = name
+    assert backbone_facts([network])["backbone_input"] == expected
+
+
+def test_what_normalizes_vectors_what_keeps_a_state_and_how_strong_augmentation_is():
+    """Of augmentation the largest factor in size; images have many numbers a channel to take statistics of."""
+    stack = [layers.RandomTranslation(0.1, (-0.4, 0.2)), layers.RandomRotation(0.05), layers.Conv2D(2, 3)]
+    stack += [layers.BatchNormalization(), layers.Flatten(), layers.Dense(4), layers.BatchNormalization()]
+    found = facts_of(compiled(*stack, layers.BatchNormalization(trainable=False), inputs=(6, 6, 1)))["model"]
+    assert (found["augmentation_strength"], found["vector_batch_normalizations"]) == (0.4, 1)
+    recurrent = keras.Sequential([keras.Input(batch_shape=(2, 5, 1)), layers.GRU(3, stateful=True), layers.Dense(1)])
+    recurrent.compile("sgd", "mse")
+    assert facts_of(recurrent)["model"]["stateful_layers"] == 1
 
 
 def test_a_known_backbone_is_named():
@@ -265,6 +297,9 @@ def test_a_known_backbone_is_named():
     model = compiled(base, layers.GlobalAveragePooling2D(), layers.Dense(2), inputs=(32, 32, 3))
     found = facts_of(model)["model"]
     assert (found["backbone"], found["weighted_depth"], found["residual"]) == ("MobileNetV2", 53, True)
+    assert found["backbone_input"] == "unit"
+    joined = keras.Model(base.input, layers.Dense(2)(layers.Flatten()(base.output)))
+    assert backbone_facts(joined.layers) == {name: found[name] for name in found if name.startswith("backbone")}
     assert found["frozen_parameters"] == base.count_params() - sum(
         int(np.prod(one.shape)) for one in base.weights if "moving" in one.name
     )
@@ -319,7 +354,7 @@ def test_a_loss_of_the_users_own_has_no_known_logits():
     model = compiled(layers.Dense(1))
     model.compile("sgd", own)
     found = facts_of(model)["compile"]
-    assert [found[name] for name in ("loss", "from_logits", "custom_loss", "metrics")] == ["own", None, True, None]
+    assert [found[name] for name in ("loss", "from_logits", "custom_loss", "metrics")] == ["own", None, True, "none"]
 
 
 def test_every_setting_of_an_optimizer():
@@ -353,6 +388,7 @@ def test_the_process_is_recorded():
         **{package: found["versions"][package] for package in ("python", "numpy", "tfhealth", "cuda")},
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
+        "conflicts": "none",
         "cuda_build": tf.test.is_built_with_cuda(),
     }
     assert found["hardware"]["memory_gb"] is None or found["hardware"]["memory_gb"] > 0.1
@@ -443,6 +479,7 @@ def test_every_fact_is_in_the_guide():
     found["data"] |= set(fit_data({"x": rows, "class_weight": {0: 1.0}, "validation_data": dataset.batch(2)}))
     found["data"] |= set(described(dataset.shuffle(2).batch(2))) | {"unread"}
     found["fit"] |= told
+    found |= {"task": {"kind", "labels", "outputs", "evidence"}, "end": {"error"}}  # known once a run is read
     listed = documented()
     assert listed.pop("optimizer") <= found.pop("optimizer") | {"schedule", "learning_rate_schedule"}
     assert listed.pop("layer") == set(runpy.run_path(str(ROOT / "docs/generator/words.py"))["RECORDED"]["layer"])

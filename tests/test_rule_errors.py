@@ -15,7 +15,7 @@ from tfhealth.rules import Checklist, load_checklist
 from tfhealth.rules.source import Source, read
 
 KEYS = (
-    "format, id, title, checklist, measure, condition, when, while, active, quantify, message, why, advice, "
+    "format, id, title, checklist, measure, condition, when, while, given, active, quantify, message, why, advice, "
     "references, explained_by, examples, deprecated"
 )
 TESTS = "look, window, above, below, outside, inside, equals, one_of, like, nonfinite, all, any, not"
@@ -83,7 +83,8 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
         ]),
         ("{outside: [0.5, 2]}", "{look: lats, above: 1}", [
             "7:13 condition.warning.look: look 'lats' is unknown; legal: each, first, last, mean, median, minimum, "
-            "maximum, change, trend; did you mean 'last'?",
+            "maximum, change, trend, late_change, late_trend, uncertainty, swing, rebound, rebound_trend; "
+            "did you mean 'last'?",
         ]),
         ("for: 3", "for: {shar: 3}", [
             "6:9 condition.for.shar: unknown key 'shar'; legal: probes, steps, epochs, share; did you mean 'share'?",
@@ -105,7 +106,8 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
             "overflow; did you mean 'regularization'?",
         ]),
         ("{site: activation, statistic: std}", "{expr: loss.data.real}", [
-            "4:11 measure.expr: 'loss.data.real' is not allowed; legal are kind.statistic, numbers, + - * / and "
+            "4:11 measure.expr: 'loss.data.real' is not allowed; legal are kind.statistic, "
+            "fact.site.attribute, numbers, + - * / and "
             "parentheses",
         ]),
         ("{site: activation, statistic: std}", "{site: activation}", [
@@ -116,7 +118,7 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
             "skew, minimum, maximum, mean, median, sum, root_square_sum; did you mean 'median'?",
         ]),
         ("std}", "std, relative_to: begin}", [
-            "4:45 measure.relative_to: relative_to 'begin' is unknown; legal: first, start",
+            "4:45 measure.relative_to: relative_to 'begin' is unknown; legal: first, start, lowest, highest",
         ]),
         ("std}", "std, where: {Layer: {one_off: [Dense]}}}", [
             f"4:61 measure.where.Layer.one_off: unknown key 'one_off'; legal: {TESTS}; did you mean 'one_of'?",

@@ -136,6 +136,32 @@ def test_weights_against_what_their_initializer_draws(skewed):
     assert (attributes["initializer"], attributes["fan_in"], attributes["depth"]) == ("GlorotUniform", 12, 1)
 
 
+@pytest.mark.parametrize(("factor", "offset"), [(1, 0.0), (20, 5.0), (1e-3, 0.0)])
+def test_weights_against_what_their_fan_in_asks_for(factor, offset, tmp_path):
+    """The spread is set against the nearest of three formulas, the mean against its spread and what chance allows."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((12,)), layers.Dense(20, name="one", kernel_initializer="lecun_normal")])
+    model.layers[0].kernel.assign(factor * model.layers[0].kernel + offset)
+    before = np.asarray(model.layers[0].kernel, np.float64)
+    model.compile("sgd", "mse")
+    run = watched(tmp_path, model, noise(32, 12), noise(32, 20), "weight.std_over_fan", "weight.off_center")
+    low, high = np.sqrt(2 / (12 + 20)), np.sqrt(2 / 12)
+    expected = before.std() / min(max(before.std(), low), high)
+    off = max(abs(before.mean()) / before.std() - 4 / np.sqrt(before.size), 0)
+    assert first(run, "weight", "one/kernel", "std_over_fan") == pytest.approx(expected, rel=1e-4)
+    assert first(run, "weight", "one/kernel", "off_center") == pytest.approx(off, rel=1e-3, abs=1e-6)
+
+
+def test_equal_weights_have_no_scale(tmp_path):
+    """Zeros are another fault, or none, and a bias has no inputs to add up."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="one", kernel_initializer="zeros")])
+    model.compile("sgd", "mse")
+    run = watched(tmp_path, model, noise(32, 4), noise(32, 3), "weight.std_over_fan", "weight.off_center")
+    assert np.isnan(first(run, "weight", "one/kernel", "std_over_fan"))
+    assert np.isnan(first(run, "weight", "one/kernel", "off_center"))
+    assert len(values(run, "weight", "one/bias", "std_over_fan")) == 0
+
+
 def test_gradient_with_zeros_is_told_apart_from_a_small_one(tmp_path):
     """Units that never fire get no gradient: its zeros are counted."""
     x = np.abs(noise(32, 4))

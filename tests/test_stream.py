@@ -57,8 +57,11 @@ def test_features_that_vary_and_features_that_do_not(tmp_path):
     offset = np.abs(flat.mean(axis=0))[varying] / spread[varying]
     assert seen["feature_offset"] == pytest.approx([offset.max()], rel=1e-4)
     assert seen["feature_scale"] == pytest.approx([spread.max() / spread[varying].min()], rel=1e-4)
+    assert seen["largest_feature_std"] == pytest.approx([spread.max()], rel=1e-5)
     assert seen["std"] == pytest.approx([flat.std()], rel=1e-5)
-    assert seen["zero_fraction"] == [0]
+    assert seen["zero_fraction"] == seen["altered_fraction"] == [0]
+    sizes = np.sort(np.abs(flat).max(axis=1))
+    assert seen["sample_scale"] == pytest.approx([sizes[28] / sizes[3]], rel=1e-5)  # without the 3 largest and smallest
 
 
 def test_constant_inputs_have_no_offset(tmp_path):
@@ -72,7 +75,9 @@ def test_batch_of_one_says_nothing_about_features(tmp_path):
     """In the last batch of 33 there is nothing to vary."""
     seen = inputs_of(tmp_path, noise(33, 4))
     assert seen["constant_fraction"][0] == 0
-    assert np.isnan(seen["constant_fraction"][1])
+    assert seen["samples"].tolist() == [32, 1]
+    for name in ("constant_fraction", "largest_feature_std", "sample_scale"):
+        assert np.isnan(seen[name][1])
 
 
 def test_same_batch_has_the_same_fingerprint(tmp_path):
@@ -146,10 +151,57 @@ def test_classes_of_a_batch_and_of_the_stream(tmp_path):
     assert seen["label.majority_share"] == pytest.approx([20 / 32, 41 / 64, 49 / 96], rel=1e-5)
     share = np.array([20, 9, 3]) / 32
     assert seen["label.class_entropy"][0] == pytest.approx(-np.sum(share * np.log(share)), rel=1e-5)
+    assert seen["label.classes_seen"].tolist() == [3, 3, 3]
+    assert seen["label.samples"].tolist() == [32, 32, 32]
+    smallest = 3 + 2 * np.sqrt(3) + 3  # the fourth class was never seen
+    assert seen["label.imbalance"][:2] == pytest.approx([20 / smallest, 41 / smallest], rel=1e-5)
+    assert seen["label.class_mixing"][1] == 0
+    drawn = np.sum(1 - (1 - np.array([28, 49, 19]) / 96) ** 32)
+    assert seen["label.class_mixing"][2] == pytest.approx((3 - 1) / (drawn - 1), rel=1e-4)
     before, now = np.array([20, 9, 3]), np.array([0, 32, 0])
     chi_square = np.sum((now - before) ** 2 / (now + before))  # both batches have 32 samples
     assert np.isnan(seen["label.class_shift"][0])
     assert seen["label.class_shift"][1] == pytest.approx(chi_square / 2, rel=1e-5)
+
+
+def test_mix_of_one_class_is_no_number(tmp_path):
+    """While only one class was seen, nobody knows how mixed a batch should be."""
+    y = np.array([0] * 32 + [1] * 32)
+    seen, _ = outputs_of(tmp_path, y, "sparse_categorical_crossentropy", layers.Dense(2, activation="softmax"))
+    assert np.isnan(seen["label.class_mixing"][0])
+    assert seen["label.class_mixing"][1] == 0
+
+
+@pytest.mark.parametrize("given", ["class_weight", "sample_weight"])
+def test_weights_of_classes_are_those_of_their_samples(given, tmp_path):
+    """Whoever gave them, as sums over all probes so far."""
+    y, weight = np.array([0] * 20 + [1] * 12 + [0] * 16 + [2] * 16), np.array([1.0, 4.0, 0.25])
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(4, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    callback = asking(tmp_path, "label.weighted_imbalance")
+    settings = {"class_weight": dict(enumerate(weight)), "sample_weight": weight[y]}
+    model.fit(
+        noise(64, 6), y, batch_size=32, shuffle=False, verbose=0, callbacks=[callback], **{given: settings[given]}
+    )
+    run = load_run(callback.run_dir)
+    assert values(run, "label", "", "weighted_imbalance") == pytest.approx([48 / 20, 48 / 4])
+    (site,) = [one for one in run.sites if one.kind == "label"]
+    assert run.sites[site]["weighted"] is run.sites[site]["one_each"] is True
+    assert run.sites[site]["input_rank"] == 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first"), [("int32", layers.Dense), ("float32", lambda units: layers.Embedding(9, units))]
+)
+def test_fractions_that_a_layer_for_whole_numbers_cuts_off(dtype, first, tmp_path):
+    """By the dtype of the model's input, or by an embedding; whole numbers lose nothing."""
+    x = np.array([[0.0, 2.0, 7.0, 1.0], [0.5, 1.25, 3.0, 2.99]] * 4, "float32")
+    model = keras.Sequential([keras.Input((4,), dtype=dtype), first(2), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    run = watched(tmp_path, model, x, np.zeros((8, 1)), "input.altered_fraction")
+    assert values(run, "input", "", "altered_fraction") == [3 / 8]
+    (site,) = [one for one in run.sites if one.kind == "input"]
+    assert run.sites[site]["whole"] is True
 
 
 def pair_order(labels):
@@ -291,3 +343,12 @@ def test_output_is_not_read_where_the_loss_may_be_fused_with_it(loss, read, tmp_
     run = load_run(callback.run_dir)
     assert len(run.panel("prediction", "std")) == read
     assert ("prediction" in {note.subject for note in run.notes}) != read
+
+
+def test_distance_of_numbers_from_their_labels(tmp_path):
+    """The mean squared error, whatever the loss is, also where Keras squeezes the labels' last axis."""
+    y = noise(32)
+    seen, out = outputs_of(tmp_path, y, "mae", layers.Dense(1))
+    assert seen["prediction.squared_error"] == pytest.approx([np.mean((out[:, 0] - y) ** 2)], rel=1e-5)
+    seen, _ = outputs_of(tmp_path, np.arange(32) % 5, "sparse_categorical_crossentropy", layers.Dense(5))
+    assert seen["prediction.squared_error"] is None

@@ -6,9 +6,9 @@ import pytest
 from keras import layers
 
 from tests.asking import EVERYTHING, asking, values
-from tests.models import quiet, trained
+from tests.models import trained
 from tests.test_bit_identical import differences
-from tfhealth import HealthCallback, load_run
+from tfhealth import load_run
 from tfhealth.statistics.builtin.inputs import MEMORY
 
 ABOUT_VALIDATION = [one for one in EVERYTHING if one.startswith("validation_")]
@@ -70,6 +70,10 @@ def test_classes_of_a_pass_are_counted_from_its_beginning(tmp_path):
     assert only(run, "label", "class_entropy") == pytest.approx([-np.sum(share * np.log(share))] * 2, rel=1e-5)
     assert only(run, "label", "missing_classes").tolist() == [2, 2]
     assert only(run, "label", "new_classes").tolist() == [1, 1]
+    assert only(run, "label", "missing_share") == pytest.approx([32 / 64] * 2)  # classes 2 and 3
+    assert only(run, "label", "new_share") == pytest.approx([12 / 48] * 2)  # class 4
+    assert only(run, "label", "classes_seen").tolist() == [3, 3]
+    assert only(run, "input", "samples").tolist() == [48, 48]
     training, validation = np.array([16, 16, 16, 16, 0]), np.array([24, 12, 0, 0, 12])
     ratio = np.sqrt(64 / 48)
     shift = np.sum((validation * ratio - training / ratio) ** 2 / (validation + training)) / 4
@@ -107,12 +111,12 @@ def test_few_samples_are_taken_for_others(tmp_path):
 
 
 def test_without_a_rule_that_asks_evaluation_is_left_alone(tmp_path, monkeypatch):
-    """The rules as shipped read nothing of validation batches: no second test function is made."""
+    """Where no rule reads anything of validation batches, no second test function is made."""
     model = classifier()
     made = []
     monkeypatch.setattr(type(model), "make_test_function", _counted(type(model).make_test_function, made))
     x, y = noise(64, 4), np.arange(64) % 5
-    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[HealthCallback(**quiet(tmp_path))])
+    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[asking(tmp_path, "input.mean")])
     assert made == [False]
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from tfhealth.conditions import Bound, holds
 from tfhealth.rules.checklist import Checklist
-from tfhealth.rules.model import Constraint, Measure
+from tfhealth.rules.model import Constraint, Measure, Rule
 from tfhealth.series import Attribute, Site
 from tfhealth.statistics import STATISTICS
+from tfhealth.task import DERIVED, NEEDS
 
 __all__ = ["Plan", "described", "fits"]
 
@@ -34,6 +35,19 @@ def _fits(constraint: Constraint, value: Attribute) -> bool:
     return value == constraint
 
 
+def _known_before(measure: Measure, kind: str) -> Mapping[str, Constraint]:
+    """Return the attributes by which sites of a kind can be chosen while they are probed.
+
+    `where` is about the sites that a measure yields series for, and not about what an expression sets them against.
+    """
+    chosen = measure.where if kind in measure.kinds else {}
+    return {name: constraint for name, constraint in chosen.items() if name not in DERIVED}
+
+
+def _asks_for_task(rule: Rule) -> bool:
+    return any(name.startswith("task.") for name in rule.when)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the rules ask for: (kind, statistic, where) triples."""
@@ -43,11 +57,11 @@ class Plan:
     @classmethod
     def of(cls, checklist: Checklist) -> Plan:
         """Collect what every rule of the checklist reads."""
-        measures: list[Measure] = []
-        for rule in checklist.rules:
-            measures += [rule.measure, *([rule.while_.measure] if rule.while_ else [])]
-        asked = [(kind, statistic, measure.where) for measure in measures for kind, statistic in measure.needs]
-        return cls((*asked, *((kind, statistic, {}) for kind, statistic in _ALWAYS)))
+        measures = [measure for rule in checklist.rules for measure in rule.measures]
+        requests = [(*need, _known_before(measure, need[0])) for measure in measures for need in measure.needs]
+        if any(DERIVED & set(measure.where) for measure in measures) or any(map(_asks_for_task, checklist.rules)):
+            requests += [(*need, {}) for need in NEEDS]
+        return cls((*requests, *((*pair, {}) for pair in _ALWAYS)))
 
     def statistics(self, kind: str, attributes: Mapping[str, Attribute]) -> tuple[str, ...]:
         """Return the names of the statistics to probe at a site: built-in ones in their order, then others by name."""

@@ -20,6 +20,7 @@ from tfhealth.errors import RunError
 from tfhealth.histograms import Histogram
 from tfhealth.samples import Samples
 from tfhealth.series import FROM_HOST, Attribute, Panel, Probe, Series, Site, stack
+from tfhealth.task import with_tasks
 
 __all__ = ["DATABASE", "SCHEMA_VERSION", "Note", "Run", "Table", "load"]
 
@@ -67,7 +68,7 @@ class Run:
     Attributes:
         path: the run directory; None for a run that lives in memory only.
         meta: name, started, ended (UTC, ISO 8601), status (running, completed, interrupted, failed), versions …
-        sites: every site seen with its attributes, in execution order.
+        sites: every site seen with its attributes, in execution order, and what follows from them: the task.
         tables: the probed steps.
         logs: the epoch logs as {log site: Series}.
         notes: what could not be measured.
@@ -175,9 +176,11 @@ def _read(connection: sqlite3.Connection, folder: Path | None) -> Run:
     notes = _rows(connection, "note", "subject, why", lambda subject, why: Note(str(subject), str(why)), damage)
     logs = _logs(connection, damage)
     sites |= {site: {} for site in logs}
+    if meta.get("error"):
+        sites[Site("fact", "end")] = {"error": str(meta["error"])}
     run = Run(folder, meta, sites, tables, logs, tuple(notes))
     run = _with_extras(run, connection, damage) if version > 1 else run
-    return replace(run, damage="; ".join(dict.fromkeys(damage)))
+    return replace(run, sites=with_tasks(sites, run.series), damage="; ".join(dict.fromkeys(damage)))
 
 
 def _with_extras(run: Run, connection: sqlite3.Connection, damage: list[str]) -> Run:

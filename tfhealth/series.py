@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FROM_HOST", "KINDS", "Attribute", "Floats", "Ints", "Panel", "Probe", "Series", "Site", "stack"]
+__all__ = [
+    "BETWEEN_STEPS",
+    "FROM_HOST",
+    "KINDS",
+    "Attribute",
+    "Floats",
+    "Ints",
+    "Panel",
+    "Probe",
+    "Series",
+    "Site",
+    "stack",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,6 +50,9 @@ KINDS = {
 
 FROM_HOST = frozenset({"time", "memory"})
 """Kinds that are not measured in a step, but beside it."""
+
+BETWEEN_STEPS = frozenset({"validation_input", "validation_label", "validation_prediction", "log"})
+"""Kinds of what is measured after the last step of an epoch: its step is that of the next one, if there is any."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

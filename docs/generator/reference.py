@@ -12,7 +12,7 @@ from tfhealth.cli.main import build_parser
 from tfhealth.conditions import PHASES, Bound, Condition, Lasting, Window
 from tfhealth.result import SCHEMA_FILE, schema
 from tfhealth.rules.message import NAMES
-from tfhealth.rules.model import Active, Example, Measure, Quantify, Rule, While
+from tfhealth.rules.model import Active, Example, Given, Measure, Quantify, Rule, While
 from tfhealth.series import KINDS
 from tfhealth.statistics import STATISTICS
 from tfhealth.trials import Expectation, Trial, TrialFile
@@ -27,6 +27,7 @@ _LINKS = {
     "Window": "[window](conditions.md#window)",
     "Measure": "[measure](#measure)",
     "While": "[while](#while)",
+    "Given": "[given](#given)",
     "Active": "[active](#active)",
     "Quantify": "[quantify](#quantify)",
     "Example": "[example](#examples)",
@@ -140,6 +141,7 @@ def rule_file_page() -> str:
         *_named("across", {name: one.doc for name, one in derive.ACROSS.items()}, "Reduction"),
         *_named("relative_to", _references(), "Divisor"),
         *_model(While, "while"),
+        *_model(Given, "given"),
         *_model(Active, "active"),
         *_named("phase", {name: doc for name, (_, doc) in PHASES.items()}, "Part of the run"),
         *_model(Quantify, "quantify"),

@@ -11,15 +11,23 @@ WORDS = {
     "Active": {"phase": "only this part of the fit counts; see below"},
 }
 
-REFERENCES = {"first": "the first value", "start": "the median of the first five values"}
+REFERENCES = {
+    "first": "the first value",
+    "start": "the median of the first five values",
+    "lowest": "the lowest value",
+    "highest": "the highest value",
+}
 
 _VARIABLE = (
     *("layer", "role", "shape", "parameters", "units", "trainable", "nested", "position", "depth", "output"),
-    *("initializer", "expected_std", "fan_in", "regularizer", "strength"),
+    *("stuck", "joined", "initializer", "expected_std", "fan_in", "regularizer", "strength"),
 )
 RECORDED = {
-    "input": ("consumer", "layer", "normalized", "dtype", "rank", "features", "shape", "position"),
-    "label": ("output_activation", "units", "loss", "rank", "dtype", "shape", "encoding", "classes"),
+    "input": ("consumer", "layer", "normalized", "dtype", "rank", "features", "shape", "whole", "position"),
+    "label": (
+        *("output_activation", "units", "loss", "rank", "dtype", "shape", "encoding", "classes"),
+        *("one_each", "weighted", "input_rank"),
+    ),
     "prediction": (
         "activation",
         "units",
@@ -64,6 +72,7 @@ RECORDED = {
         "dropout_before",
         "normalized_after",
         "linear_before",
+        "linear_layers_before",
     ),
 }
 RECORDED |= {f"validation_{kind}": RECORDED[kind] for kind in ("input", "label", "prediction")}

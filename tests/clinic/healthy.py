@@ -10,8 +10,9 @@ import numpy as np
 from keras import layers
 from sklearn import datasets
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import shuffle
 
-Program = tuple[keras.Model, Any, Any, dict[str, Any]]
+from tests.clinic.pair import Program
 
 DIGITS = datasets.load_digits()
 PIXELS = (DIGITS.data / 16).astype("float32")
@@ -70,17 +71,17 @@ def raw_pixels_rescaled_in_the_model() -> Program:
 
 
 def small_iris() -> Program:
-    data = datasets.load_iris()
+    x, y = shuffle(*datasets.load_iris(return_X_y=True), random_state=0)  # validation takes the last rows
     model = sequential((4,), layers.Dense(16, activation="relu"), layers.Dense(3, activation="softmax"))
     settings = {"epochs": 40, "batch_size": 16}
-    return compiled(model, standard(data.data), data.target, keras.optimizers.Adam(0.01), **settings)
+    return compiled(model, standard(x), y, keras.optimizers.Adam(0.01), **settings)
 
 
 def tanh_wine() -> Program:
-    data = datasets.load_wine()
+    x, y = shuffle(*datasets.load_wine(return_X_y=True), random_state=0)
     model = sequential((13,), layers.Dense(32, activation="tanh"), layers.Dense(3, activation="softmax"))
-    labels = keras.utils.to_categorical(data.target)
-    return compiled(model, standard(data.data), labels, loss="categorical_crossentropy", epochs=40)
+    labels = keras.utils.to_categorical(y)
+    return compiled(model, standard(x), labels, loss="categorical_crossentropy", epochs=40)
 
 
 def binary_cancer() -> Program:

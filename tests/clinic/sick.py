@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 from keras import layers
 from sklearn import datasets
 
-from tests.clinic.healthy import DIGITS, PIXELS, Program, compiled, sequential, standard
+from tests.clinic.healthy import (
+    DIGITS,
+    PIXELS,
+    binary_cancer,
+    compiled,
+    dense_on_pixels,
+    dense_with_momentum_and_logits,
+    eight_layers_he,
+    four_layers_tanh,
+    mild_regularization,
+    multi_label,
+    raw_pixels_rescaled_in_the_model,
+    regression_on_diabetes,
+    sequential,
+    standard,
+    tanh_wine,
+)
+from tests.clinic.pair import Pair, Program
 
 CANCER, DIABETES, WINE = datasets.load_breast_cancer(), datasets.load_diabetes(), datasets.load_wine()
 
@@ -38,7 +53,7 @@ def far_from_zero_mean() -> Program:
 
 
 def rare_class() -> Program:
-    y = (np.random.default_rng(0).random(len(PIXELS)) < 0.005).astype(int)
+    y = (np.random.default_rng(0).random(len(PIXELS)) < 0.02).astype(int)
     model = sequential((64,), relu(), layers.Dense(1, activation="sigmoid"))
     return compiled(model, PIXELS, y, loss="binary_crossentropy")
 
@@ -152,36 +167,32 @@ def sigmoid_for_large_targets() -> Program:
     return compiled(model, standard(DIABETES.data), DIABETES.target.astype("float32"), loss="mse")
 
 
-SICK: dict[Callable[[], Program], str] = {
-    raw_pixels: "data.standardized",
-    unscaled_features: "data.standardized",
-    far_from_zero_mean: "data.mean-centered",
-    rare_class: "data.class-balance",
-    many_missing_values: "data.nonfinite-inputs",
-    all_zero_kernels: "init.symmetry",
-    all_one_kernels: "init.symmetry",
-    huge_initial_weights: "init.signal-by-depth",
-    tiny_initial_weights: "init.signal-by-depth",
-    eight_sigmoid_layers: "grad.vanishing",
-    units_pushed_below_zero: "act.dead-relu",
-    saturated_by_its_weights: "act.saturated",
-    rate_far_too_high: "grad.update-ratio",
-    momentum_far_too_high: "grad.update-ratio",
-    rate_far_too_low: "grad.update-ratio",
-    descent_far_too_slow: "grad.update-ratio",
-    logarithm_of_zero: "grad.nonfinite",
-    gradient_cut: "arch.frozen",
-    frozen_layer: "arch.frozen",
-    crushing_regularization: "loss.regularization-dominates",
-    softmax_on_one_unit: "loss.fits-task",
-    sigmoid_for_exclusive_classes: "loss.fits-task",
-    logits_taken_for_probabilities: "loss.fits-task",
-    probabilities_taken_for_logits: "loss.fits-task",
-    binary_loss_on_ten_classes: "loss.fits-task",
-    relu_for_signed_targets: "loss.fits-task",
-    sigmoid_for_large_targets: "loss.fits-task",
-}
-"""Each program with the row that must be the leading cause."""
-
-ONLY_WARNED = (rare_class, frozen_layer)
-"""Faults that may be meant: their row warns."""
+PAIRS = [
+    Pair("data.standardized", raw_pixels, raw_pixels_rescaled_in_the_model),
+    Pair("data.standardized", unscaled_features, tanh_wine),
+    Pair("data.mean-centered", far_from_zero_mean, dense_on_pixels),
+    Pair("data.class-balance", rare_class, binary_cancer, "warn"),
+    Pair("data.nonfinite-inputs", many_missing_values, dense_on_pixels),
+    Pair("init.symmetry", all_zero_kernels, dense_on_pixels),
+    Pair("init.symmetry", all_one_kernels, four_layers_tanh),
+    Pair("init.signal-by-depth", huge_initial_weights, eight_layers_he),
+    Pair("init.signal-by-depth", tiny_initial_weights, four_layers_tanh),
+    Pair("grad.vanishing", eight_sigmoid_layers, eight_layers_he),
+    Pair("act.dead-relu", units_pushed_below_zero, dense_on_pixels),
+    Pair("act.saturated", saturated_by_its_weights, four_layers_tanh),
+    Pair("opt.learning-rate", rate_far_too_high, dense_on_pixels),
+    Pair("opt.learning-rate", momentum_far_too_high, dense_with_momentum_and_logits),
+    Pair("opt.learning-rate", rate_far_too_low, dense_on_pixels),
+    Pair("opt.learning-rate", descent_far_too_slow, dense_with_momentum_and_logits),
+    Pair("grad.nonfinite", logarithm_of_zero, dense_on_pixels),
+    Pair("arch.frozen", gradient_cut, dense_on_pixels),
+    Pair("arch.frozen", frozen_layer, dense_on_pixels, "warn"),
+    Pair("loss.regularization-dominates", crushing_regularization, mild_regularization),
+    Pair("loss.fits-task", softmax_on_one_unit, binary_cancer),
+    Pair("loss.fits-task", sigmoid_for_exclusive_classes, dense_on_pixels),
+    Pair("loss.fits-task", logits_taken_for_probabilities, dense_with_momentum_and_logits),
+    Pair("loss.fits-task", probabilities_taken_for_logits, dense_with_momentum_and_logits),
+    Pair("loss.fits-task", binary_loss_on_ten_classes, multi_label),
+    Pair("loss.fits-task", relu_for_signed_targets, regression_on_diabetes),
+    Pair("loss.fits-task", sigmoid_for_large_targets, regression_on_diabetes),
+]

@@ -252,7 +252,9 @@ class _Watch:
     def _died(self, error: BaseException) -> None:
         status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
         with self.session.guarded("run directory"):
-            self.session.recorder.meta(error=f"{type(error).__name__}: {str(error)[:2000]}")
+            text = str(error)  # TensorFlow says the cause after a traceback
+            short = text if len(text) <= 2000 else f"{text[:1000]} … {text[-1000:]}"
+            self.session.recorder.meta(error=f"{type(error).__name__}: {short}")
         self.close(status)
 
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:

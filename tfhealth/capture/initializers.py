@@ -6,13 +6,16 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfhealth.series import Attribute
 
-__all__ = ["described", "expected_std", "fan_in"]
+__all__ = ["described", "expected_std", "fan_in", "fan_stds", "initializer_of", "looks_drawn"]
 
 _NAMES = {"recurrent_kernel": "recurrent", "depthwise_kernel": "depthwise", "pointwise_kernel": "pointwise"}
 _CONSTANT = (keras.initializers.Zeros, keras.initializers.Ones, keras.initializers.Constant)
+_UNIFORM = ("GlorotUniform", "HeUniform", "LecunUniform")
+_LOOKED_AT = 1 << 16  # elements
 _CUT_AT_TWO = 0.87962566103423978  # std of a normal distribution of std 1 without its tails beyond 2
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 _DENSE = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.RNN)
@@ -20,7 +23,7 @@ _DENSE = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.la
 
 def described(variable: Any, layer: Any) -> dict[str, Attribute]:
     """Return the attributes of a variable that say how its values began."""
-    initializer = _initializer(variable, layer)
+    initializer = initializer_of(variable, layer)
     shape = tuple(int(size) for size in variable.shape)
     return {
         "initializer": None if initializer is None else _name(initializer),
@@ -33,7 +36,7 @@ def _name(initializer: Any) -> str:
     return str(getattr(initializer, "__name__", type(initializer).__name__))  # a function may be one, too
 
 
-def _initializer(variable: Any, layer: Any) -> Any:
+def initializer_of(variable: Any, layer: Any) -> Any:
     """Return the initializer of a variable, found by its name as Keras's own layers have it; else None."""
     name = "depthwise_kernel" if _is_depthwise(variable, layer) else str(variable.name)
     owner = layer.cell if type(layer) is keras.layers.RNN else layer
@@ -70,6 +73,33 @@ def expected_std(initializer: Any, shape: tuple[int, ...]) -> float | None:
     if isinstance(initializer, kinds.Orthogonal) and len(shape) > 1:
         return float(initializer.gain) / math.sqrt(max(math.prod(shape[:-1]), shape[-1]))
     return None
+
+
+def fan_stds(variable: Any) -> tuple[float, float] | None:
+    """Return the smallest and the largest spread that Glorot's, LeCun's and He's formulas give a kernel; else None."""
+    shape = tuple(int(size) for size in variable.shape)
+    if len(shape) < 2 or str(variable.name) not in ("kernel", "recurrent_kernel"):
+        return None
+    fan_in, fan_out = _fans(shape)
+    found = [math.sqrt(2 / (fan_in + fan_out)), math.sqrt(1 / fan_in), math.sqrt(2 / fan_in)]
+    return min(found), max(found)
+
+
+def looks_drawn(variable: Any, initializer: Any) -> bool | None:
+    """Tell whether a variable still holds what its initializer draws, by spread and range; None where nobody knows.
+
+    A first part of a large variable is looked at. The spread may differ by four standard errors.
+    """
+    shape = tuple(int(size) for size in variable.shape)
+    expected = expected_std(initializer, shape)
+    if expected is None or not shape:
+        return None
+    rows = max(1, _LOOKED_AT * shape[0] // max(math.prod(shape), 1))
+    values = keras.ops.convert_to_numpy(variable[:rows]).astype(np.float64)
+    if abs(float(values.std()) - expected) > 4 * expected / math.sqrt(2 * values.size) + 1e-9:
+        return False
+    uniform = type(initializer).__name__ in _UNIFORM
+    return not uniform or float(np.abs(values).max()) <= math.sqrt(3) * expected * (1 + 1e-5)
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[float, float]:

@@ -15,14 +15,11 @@ _NORMALIZING = (
     keras.layers.LayerNormalization,
 )
 _PREPARING = {
-    "CenterCrop",
-    "Flatten",
-    "InputLayer",
-    "Normalization",
-    "Permute",
-    "Rescaling",
-    "Reshape",
-    "Resizing",
+    *("CenterCrop", "Concatenate", "Flatten", "InputLayer", "Lambda", "Permute", "RepeatVector", "Reshape"),
+    *("Normalization", "Rescaling", "Resizing"),
+    *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"),
+    *("IntegerLookup", "StringLookup", "TextVectorization"),
+    *("Cropping1D", "Cropping2D", "Cropping3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
 }
 
 
@@ -77,6 +74,11 @@ def is_normalizing(layer: Any) -> bool:
 
 
 def prepares(layer: Any) -> bool:
-    """Tell whether a layer only prepares data: what it puts out is still input."""
+    """Tell whether a layer only prepares data: what it puts out is still input.
+
+    Of the user's own layers, and of Lambda, that is taken for granted where they have no weights.
+    """
     name = type(layer).__name__
+    if not type(layer).__module__.startswith("keras."):
+        return not layer._layers and not layer.variables
     return name in _PREPARING or name.startswith("Random")

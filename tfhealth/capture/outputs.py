@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from tfhealth.capture.broadcasting import broadcasts
 from tfhealth.capture.layers import activation_name
 from tfhealth.capture.tap import Tap
 from tfhealth.series import Attribute, Site
@@ -46,13 +47,22 @@ def locate(tap: Tap, model: Any) -> Iterator[tuple[Site, Any, dict[str, Attribut
     for place, (name, (path, prediction)) in enumerate(zip(names, predictions.items(), strict=True)):
         label = _label_of(labels, path, name, place if len(labels) == len(predictions) else None)
         attributes = _prediction_attributes(prediction, label, losses[place])
+        attributes["broadcast"] = broadcasts(prediction, label, attributes["loss"], tap)
         attributes["activation"] = activation_of(prediction) or _named_activation(prediction, tap)
+        attributes["inner_activation"] = activation_of(_behind(prediction))
         attributes["form"] = _form(attributes)
         attributes["encoding"] = None if label is None else _encoding(label, attributes)
         attributes["position"] = place
         yield Site("prediction", name), prediction, attributes
         if label is not None:
-            yield Site("label", name), label, _label_attributes(label, attributes)
+            around = {"weighted": bool(tap.tensors(tap.sample_weight)), "input_rank": _input_rank(tap)}
+            yield Site("label", name), label, _label_attributes(label, attributes) | around
+
+
+def _input_rank(tap: Tap) -> int | None:
+    """Return the rank of what the first layer takes, the batch among its axes: 3 for sequences of vectors."""
+    ranks = [one.shape.rank for call in tap.calls[:1] for one in call.inputs]
+    return max((rank for rank in ranks if rank is not None), default=None)
 
 
 def _by_path(tap: Tap, structure: Any) -> dict[tuple[Any, ...], Any]:
@@ -98,7 +108,8 @@ def _describe(loss: Any) -> tuple[str | None, bool | None, bool]:
     if isinstance(found, keras.losses.Loss):
         logits = getattr(found, "from_logits", None)
         return _snake(type(found).__name__), logits, found.reduction in ("sum_over_batch_size", "mean")
-    return str(getattr(found, "__name__", type(found).__name__)), False if isinstance(loss, str) else None, True
+    known = str(getattr(found, "__module__", "")).startswith("keras.")
+    return str(getattr(found, "__name__", type(found).__name__)), False if known else None, True
 
 
 def _snake(name: str) -> str:
@@ -106,18 +117,26 @@ def _snake(name: str) -> str:
 
 
 def activation_of(prediction: Any) -> str | None:
-    """Return the activation that made a prediction, read from the step's graph; None where it is not known.
-
-    A step that runs eagerly has no graph.
-    """
+    """Return the activation that made a prediction, read from the step's graph; None where it is not known."""
     if not hasattr(prediction, "graph"):
-        return None
-    tensor = prediction
-    while tensor.op.type in _TRANSPARENT and len(tensor.op.inputs):
-        tensor = tensor.op.inputs[0]
+        return None  # a step that runs eagerly has none
+    tensor = _source(prediction)
     if tensor.op.type == "AddV2":  # a bias that is added by broadcasting
         return "linear"
     return _OPERATIONS.get(tensor.op.type)
+
+
+def _source(tensor: Any) -> Any:
+    """Return the tensor that has the same values before casts and reshapes."""
+    while tensor.op.type in _TRANSPARENT and len(tensor.op.inputs):
+        tensor = tensor.op.inputs[0]
+    return tensor
+
+
+def _behind(prediction: Any) -> Any:
+    """Return what the activation of a prediction was applied to; None where no activation is seen."""
+    made = activation_of(prediction)
+    return None if made in (None, "linear") else _source(prediction).op.inputs[0]
 
 
 def _prediction_attributes(
@@ -131,7 +150,6 @@ def _prediction_attributes(
         "from_logits": from_logits,
         "averages": averages,
         "repaired": hasattr(prediction, "_keras_logits"),
-        "broadcast": _broadcasts(prediction, label, loss),
         "rank": prediction.shape.rank,
         "dtype": prediction.dtype.name,
         "shape": str(tuple(prediction.shape)),
@@ -148,14 +166,6 @@ def _named_activation(prediction: Any, tap: Tap) -> str | None:
     return None
 
 
-def _broadcasts(prediction: Any, label: Any, loss: str | None) -> bool:
-    """Tell whether label and prediction differ in an axis where one of them has length 1."""
-    if label is None or loss in _SPARSE or label.shape.rank is None or prediction.shape.rank != label.shape.rank:
-        return False
-    pairs = list(zip(prediction.shape[1:], label.shape[1:], strict=True))
-    return any(None not in pair and pair[0] != pair[1] and 1 in pair for pair in pairs)
-
-
 def _label_attributes(label: Any, prediction: dict[str, Attribute]) -> dict[str, Attribute]:
     return {
         "output_activation": prediction["activation"],
@@ -166,7 +176,16 @@ def _label_attributes(label: Any, prediction: dict[str, Attribute]) -> dict[str,
         "shape": str(tuple(label.shape)),
         "encoding": prediction["encoding"],
         "classes": classes(prediction),
+        "one_each": _one_each(label, prediction["encoding"]),
     }
+
+
+def _one_each(label: Any, encoding: Attribute) -> bool:
+    """Tell whether labels are one class for each sample; in a sequence or image neighbors belong to one sample."""
+    if encoding is None:
+        return False
+    rank = label.shape.rank
+    return bool(rank == 2 if encoding == "onehot" else rank == 1 or (rank == 2 and label.shape[-1] == 1))
 
 
 def _form(prediction: dict[str, Attribute]) -> str | None:

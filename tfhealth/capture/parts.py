@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture import losses, outputs
+from tfhealth.capture.initializers import fan_stds
 from tfhealth.capture.reductions import Context, flat_outside, traced
 from tfhealth.capture.sampling import sampled_rows
 from tfhealth.capture.sites import FUSED_WITH_LOSS, Located, fused
@@ -101,7 +102,10 @@ class Contexts:
         if kind == "activation":
             return {"flat_outside": flat_outside(attributes["activation"])}
         if kind == "weight":
-            return {"expected_std": attributes["expected_std"] or None, "fan_in": attributes["fan_in"]}
+            assert one.update is not None
+            low, high = fan_stds(one.update.variable) or (None, None)
+            told = {"expected_std": attributes["expected_std"] or None, "fan_in": attributes["fan_in"]}
+            return told | {"smallest_fan_std": low, "largest_fan_std": high}
         if kind == "gradient" and update is not None:
             return {
                 "clipped": self._clipped(update, tensor),
@@ -110,8 +114,18 @@ class Contexts:
         if kind == "loss":
             return losses.parts(self.tap, one, self.located, self.replicas)
         if kind == "label":
-            return _label_parts(attributes, tensor) | {"training": training}
+            weights = self._class_weights(attributes)
+            return _label_parts(attributes, tensor) | {"training": training, "weights": weights}
+        if kind == "input":
+            return {"training": training, "loaded": _loaded(tensor)}
         return self._prediction_parts(one) if kind == "prediction" else {"training": training}
+
+    def _class_weights(self, attributes: Mapping[str, Attribute]) -> Any:
+        """Return the weight of each sample, float32[B], for labels of one class each; None where there is none."""
+        weights = self.tap.tensors(self.tap.sample_weight)
+        if len(weights) != 1 or not attributes["one_each"] or not weights[0].dtype.is_floating:
+            return None
+        return tf.reshape(tf.cast(weights[0], tf.float32), [-1])
 
     def _clipped(self, update: Updated, gradient: Any) -> Callable[[], Any] | None:
         """Return what makes the gradient as the optimizer clips it; None where it does not, or at another place.
@@ -148,21 +162,36 @@ class Contexts:
             "classes": outputs.classes(attributes) if known else None,
             "form": form if known else None,
             "label": label if known else None,
+            "target": label if encoding is None and _alike(one.tensor, label) else None,
             "distribution": True if form == "probabilities" and encoding in ("index", "onehot") else None,
         }
 
 
+def _alike(prediction: Any, label: Any) -> bool:
+    """Tell whether prediction and label have the same axes, but for a last one of length 1."""
+    if label is None or prediction.shape.rank is None or label.shape.rank is None:
+        return False
+    shapes = [tuple(tensor.shape)[1:] for tensor in (prediction, label)]
+    mine, other = (shape[:-1] if shape and shape[-1] == 1 else shape for shape in shapes)
+    return mine == other
+
+
 def _label_parts(attributes: Mapping[str, Attribute], label: Any) -> dict[str, Any]:
     encoding, rank = attributes["encoding"], label.shape.rank
-    # One class for each sample; in a sequence neighbors belong to the same sample.
-    one_each = rank == 2 if encoding == "onehot" else rank == 1 or (rank == 2 and label.shape[-1] == 1)
     return {
         "encoding": encoding,
         "classes": attributes["classes"],
-        "order": True if encoding is not None and one_each else None,
+        "order": attributes["one_each"] or None,
         "quantity": True if encoding is None and rank else None,
-        "distribution": True if encoding == "onehot" else None,
+        "distribution": True if rank and rank > 1 and 1 < (label.shape[-1] or 0) == attributes["units"] else None,
     }
+
+
+def _loaded(tensor: Any) -> Any:
+    """Return what an input was before it was cast."""
+    while hasattr(tensor, "graph") and tensor.op.type in ("Cast", "Identity"):
+        tensor = tensor.op.inputs[0]
+    return tensor
 
 
 def _regularization_gradient(update: Updated) -> Callable[[], Any] | None:

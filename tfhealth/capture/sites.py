@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from tfhealth.capture import outputs
 from tfhealth.capture.depth import behind, depths
-from tfhealth.capture.initializers import described
+from tfhealth.capture.facts import graph as graphs
+from tfhealth.capture.facts.paths import joined
+from tfhealth.capture.initializers import described, initializer_of, looks_drawn
 from tfhealth.capture.layers import activation_name, is_normalizing, layers_below, location, owners, prepares, weighted
 from tfhealth.capture.tap import Called, Tap, Updated
 from tfhealth.series import Attribute, Site
@@ -43,6 +45,7 @@ def locate(tap: Tap, model: Any) -> list[Located]:
     ends = _output_calls(tap)
     owner = owners(model)
     depth = depths(tap.calls)
+    meeting = _meeting(model)
     found = [*_inputs(tap), *_activations(tap, ends, depth)]
     order = {id(call.layer): place for place, call in reversed(list(enumerate(tap.calls)))}
     closing = {id(call.layer) for call in ends}
@@ -53,6 +56,7 @@ def locate(tap: Tap, model: Any) -> list[Located]:
         attributes = variable_attributes(update.variable, layer, nested, position) | {
             "depth": None if place is None else depth[place],
             "output": id(layer) in closing,
+            "joined": None if meeting is None else id(layer) in meeting,
         }
         found += _variable_sites(update, attributes)
     return found + [Located(site, tensor, attributes) for site, tensor, attributes in outputs.locate(tap, model)]
@@ -76,13 +80,22 @@ def untapped(tap: Tap) -> Iterator[tuple[str, str]]:
             yield f"activation {location(layer)}", "it is called in a loop within the step, which no probe reaches"
 
 
+def _meeting(model: Any) -> Container[int] | None:
+    """Return the ids of the layers whose output is summed or multiplied with another; None without a graph."""
+    try:
+        graph = graphs.read(model)
+    except Exception:  # facts say why
+        return None
+    return None if graph is None else joined(graph)
+
+
 def frozen(model: Any) -> Iterator[tuple[Site, dict[str, Attribute]]]:
     """Yield the weight sites that no optimizer will touch because their layer is not trainable."""
     for place, (layer, nested) in enumerate(layers_below(model)):
         for variable in layer._trainable_variables:
             if not variable.trainable:
                 attributes = variable_attributes(variable, layer, nested, place)
-                yield Site("weight", str(variable.path)), attributes | {"depth": None, "output": False}
+                yield Site("weight", str(variable.path)), attributes | {"depth": None, "output": False, "joined": None}
 
 
 def _variable_sites(update: Updated, attributes: dict[str, Attribute]) -> list[Located]:
@@ -109,6 +122,7 @@ def variable_attributes(variable: Any, layer: Any, nested: bool, position: int) 
         "parameters": math.prod(shape),
         "units": shape[-1] if shape else 1,
         "trainable": bool(variable.trainable),
+        "stuck": False if variable.trainable else looks_drawn(variable, initializer_of(variable, layer)),
         "nested": nested,
         "position": position,
         **described(variable, layer),
@@ -220,6 +234,7 @@ def _input_attributes(tensor: Any, layer: Any, position: int) -> dict[str, Attri
         "rank": tensor.shape.rank,
         "features": tensor.shape[-1] if tensor.shape.rank else None,
         "shape": str(tuple(tensor.shape)),
+        "whole": type(layer).__name__ == "Embedding" or tensor.dtype.is_integer,
         "position": position,
     }
 

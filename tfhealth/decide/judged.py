@@ -80,6 +80,8 @@ def _series(variants: Variants, run: Run) -> Judged:
     panel, variants, clock = _panel(variants, run)
     guard = panels.guard(rule.while_, run, panel, clock)
     held = panel.measured if guard is None else panel.measured & guard
+    if panels.unmet(rule.given, run, clock):
+        guard = held = np.zeros_like(held)
     found: dict[int, Outcome] = {}
     lacks: list[str] = []
     forms = variants.grouped(panel.sites)

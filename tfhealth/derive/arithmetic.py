@@ -14,6 +14,7 @@ __all__ = ["Expression", "compile_expression"]
 
 _MAX_LENGTH = 300
 _MAX_NODES = 60
+_FACT = "fact."
 
 _BINARY: dict[type[ast.operator], Callable[[Floats, Floats], Floats]] = {
     ast.Add: np.add,
@@ -25,10 +26,17 @@ _BINARY: dict[type[ast.operator], Callable[[Floats, Floats], Floats]] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """A rule's arithmetic: `names` are the `kind.statistic` it reads, calling it takes {name: array} to an array."""
+    """A rule's arithmetic; calling it takes {name: array} to an array.
+
+    Attributes:
+        text: as it was written.
+        names: the `kind.statistic` it reads, in the order of reading.
+        facts: the `site.attribute` of the facts it reads; its arrays have them as `fact.site.attribute`.
+    """
 
     text: str
     names: tuple[str, ...]
+    facts: tuple[str, ...]
     _compute: Callable[[Mapping[str, Floats]], Floats]
 
     def __call__(self, values: Mapping[str, Floats]) -> Floats:
@@ -56,9 +64,11 @@ def compile_expression(text: str) -> Expression:
         raise ValueError("an expression this large is refused; split the rule")
     names: dict[str, None] = {}
     compute = _compile(tree.body, names)
-    if not names:
+    facts = tuple(name.removeprefix(_FACT) for name in names if name.startswith(_FACT))
+    statistics = tuple(name for name in names if not name.startswith(_FACT))
+    if not statistics:
         raise ValueError("an expression must name a statistic, e.g. update.norm / weight.norm")
-    return Expression(text, tuple(names), compute)
+    return Expression(text, statistics, facts, compute)
 
 
 def _compile(node: ast.expr, names: dict[str, None]) -> Callable[[Mapping[str, Floats]], Floats]:
@@ -72,12 +82,19 @@ def _compile(node: ast.expr, names: dict[str, None]) -> Callable[[Mapping[str, F
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         number = _number(node.value)
         return lambda values: number
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        name = f"{node.value.id}.{node.attr}"
-        names[name] = None
-        return lambda values: values[name]
     part = ast.unparse(node)
-    raise ValueError(f"{part!r} is not allowed; legal are kind.statistic, numbers, + - * / and parentheses")
+    if isinstance(node, ast.Attribute) and part.count(".") == (2 if part.startswith(_FACT) else 1) and _dotted(node):
+        names[part] = None
+        return lambda values: values[part]
+    legal = "kind.statistic, fact.site.attribute, numbers, + - * / and parentheses"
+    raise ValueError(f"{part!r} is not allowed; legal are {legal}")
+
+
+def _dotted(node: ast.expr) -> bool:
+    """Tell whether a node is names with dots between, and nothing else."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def _number(value: int | float) -> Floats:

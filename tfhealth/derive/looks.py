@@ -15,6 +15,8 @@ __all__ = ["AT_END", "LOOKS", "START", "look", "rolling"]
 START = 5
 """Probes that stand for "the start"."""
 
+_FEW = 3  # values that a mean is made of, so that its standard error means something
+
 _CELLS = 1 << 20  # values that are looked at in one go: windows overlap, so they take more room than the series
 
 
@@ -37,15 +39,63 @@ def _change(rows: Floats) -> Floats:
     return (ragged.median(tail) - start) / np.maximum(np.abs(start), 1e-12)
 
 
+def _noise(rows: Floats) -> Floats:
+    """Return the standard deviation about the trend: differences of neighbors have E|Δ|² = 2σ², whatever the trend."""
+    return np.asarray(_step_size(rows) / (np.sqrt(2) * 0.6745))
+
+
+def _step_size(rows: Floats) -> Floats:
+    return ragged.median(np.abs(np.diff(rows, append=np.nan)))
+
+
 def _trend(rows: Floats) -> Floats:
     """Return (mean of the end − mean of the start) / its standard error, from differences of neighbors."""
     head, tail, count = _ends(rows)
     start = ragged.mean(head)
-    # Differences of neighbors estimate the noise without the trend itself: E|Δ|² = 2σ².
-    noise = ragged.median(np.abs(np.diff(rows, append=np.nan))) / (np.sqrt(2) * 0.6745)
-    error = noise * np.sqrt(2 / count)
-    found = (ragged.mean(tail) - start) / np.maximum(error, 1e-9 * np.maximum(np.abs(start), 1e-12))
-    return np.where(count < 3, np.nan, found)
+    found = (ragged.mean(tail) - start) / _at_least(_noise(rows) * np.sqrt(2 / count), start)
+    return np.where(count < _FEW, np.nan, found)
+
+
+def _late(rows: Floats) -> Floats:
+    length = ragged.lengths(rows)
+    return ragged.part(rows, length // 2, length - length // 2)
+
+
+def _uncertainty(rows: Floats) -> Floats:
+    head, _, count = _ends(rows)
+    found = _noise(rows) * np.sqrt(2 / count) / np.maximum(np.abs(ragged.mean(head)), 1e-12)
+    return np.where(count < _FEW, np.nan, found)
+
+
+def _swing(rows: Floats) -> Floats:
+    return np.asarray(_step_size(rows) / np.maximum(np.abs(ragged.median(rows)), 1e-12))
+
+
+def _lowest(rows: Floats) -> tuple[Floats, Floats, Ints]:
+    """Return the lowest mean of so many values in a row as `_ends` takes, that of the last ones, and how many."""
+    _, tail, count = _ends(rows)
+    width = rows.shape[1]
+    sums = np.zeros(rows.shape)  # of so many values from each place on; NaN where there are not as many
+    for ahead in range(int(count.max(initial=0))):
+        moved = np.pad(rows[:, ahead:], ((0, 0), (0, min(ahead, width))), constant_values=np.nan)
+        sums += np.where(ahead < count[:, None], moved, 0.0)
+    lowest = np.fmin.reduce(sums / count[:, None], axis=1)
+    return np.where(count < _FEW, np.nan, lowest), ragged.mean(tail), count
+
+
+def _rebound(rows: Floats) -> Floats:
+    lowest, end, _ = _lowest(rows)
+    return np.asarray((end - lowest) / np.maximum(np.abs(lowest), 1e-12))
+
+
+def _rebound_trend(rows: Floats) -> Floats:
+    lowest, end, count = _lowest(rows)
+    return np.asarray((end - lowest) / _at_least(_noise(rows) * np.sqrt(2 / count), lowest))
+
+
+def _at_least(error: Floats, size: Floats) -> Floats:
+    """Return a standard error that is not 0 where all values are alike."""
+    return np.asarray(np.maximum(error, 1e-9 * np.maximum(np.abs(size), 1e-12)))
 
 
 LOOKS: dict[str, tuple[Callable[[Floats], Floats] | None, str]] = {
@@ -58,10 +108,16 @@ LOOKS: dict[str, tuple[Callable[[Floats], Floats] | None, str]] = {
     "maximum": (lambda rows: np.fmax.reduce(rows, axis=1), "the largest value"),
     "change": (_change, "median of the end minus median of the start, over the latter's absolute value"),
     "trend": (_trend, "mean of the end minus mean of the start, in standard errors of that difference"),
+    "late_change": (lambda rows: _change(_late(rows)), "change of the second half of the values"),
+    "late_trend": (lambda rows: _trend(_late(rows)), "trend of the second half of the values"),
+    "uncertainty": (_uncertainty, "that standard error over the size of the start"),
+    "swing": (_swing, "median size of the change from one value to the next, over the size of the median"),
+    "rebound": (_rebound, "mean of the end minus the lowest mean of as many values in a row, over the latter's size"),
+    "rebound_trend": (_rebound_trend, "the same difference in standard errors of it"),
 }
 """How a condition looks at a series: at each value, or at one number made of all of them (rows -> float64[m])."""
 
-AT_END = ("last", "change", "trend")
+AT_END = ("last", "change", "trend", "late_change", "late_trend", "rebound", "rebound_trend")
 """The looks that compare the end with something; what they find is so as of the last step."""
 
 

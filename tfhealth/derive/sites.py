@@ -95,11 +95,22 @@ def _reference_start(values: Floats, measured: NDArray[np.bool_]) -> Floats:
     return ragged.median(np.where(early, values, np.nan))
 
 
+def _reference_extreme(extreme: np.ufunc) -> Callable[[Floats, NDArray[np.bool_]], Floats]:
+    """Return the reference that is the lowest or highest of the finite values."""
+
+    def reference(values: Floats, measured: NDArray[np.bool_]) -> Floats:
+        return np.asarray(extreme.reduce(np.where(measured & np.isfinite(values), values, np.nan), axis=1))
+
+    return reference
+
+
 REFERENCES: dict[str, Callable[[Floats, NDArray[np.bool_]], Floats]] = {
     "first": _reference_first,
     "start": _reference_start,
+    "lowest": _reference_extreme(np.fmin),
+    "highest": _reference_extreme(np.fmax),
 }
-"""What `relative_to` divides by: the first value, or the median of the first five."""
+"""What `relative_to` divides by: the first value, the median of the first five, the lowest or the highest one."""
 
 
 def relative(panel: Panel, reference: str) -> Panel:

@@ -30,11 +30,13 @@ def rule_verdict(decision: Decision) -> RuleVerdict:
 
 
 def row_of(item: Item, decisions: Sequence[Decision]) -> Row:
-    """Decide one row of the checklist from the rules keyed to it."""
+    """Decide one row of the checklist from the rules keyed to it; a question to the person where none applies."""
     if not decisions:
         verdict, reason = _unruled(item)
         return Row(id=item.id, asks=item.asks, verdict=verdict, reason=reason, rules=[])
     worst = min(decisions, key=lambda decision: _WORST.index(_verdict(decision)))
+    if item.guide is not None and _verdict(worst) == "not_applicable":
+        return Row(id=item.id, asks=item.asks, verdict="guide", reason=item.guide, rules=_ids(decisions))
     said = rule_verdict(worst).reason
     reason = said if worst.verdict in ("pass", "not_applicable") else f"{worst.rule.title}: {said}"
     return Row(
@@ -42,8 +44,12 @@ def row_of(item: Item, decisions: Sequence[Decision]) -> Row:
         asks=item.asks,
         verdict=_verdict(worst),
         reason=reason,
-        rules=[decision.rule.id for decision in decisions],
+        rules=_ids(decisions),
     )
+
+
+def _ids(decisions: Sequence[Decision]) -> list[str]:
+    return [decision.rule.id for decision in decisions]
 
 
 def _verdict(decision: Decision) -> Verdict:

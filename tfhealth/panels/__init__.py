@@ -3,7 +3,7 @@
 from tfhealth.panels.absence import Absent, Undecided
 from tfhealth.panels.build import about, measured, reduced
 from tfhealth.panels.sites import NOWHERE, absent_site, attributes, sites
-from tfhealth.panels.time import active, clock_of, guard
+from tfhealth.panels.time import active, clock_of, guard, unmet
 
 __all__ = [
     "NOWHERE",
@@ -18,4 +18,5 @@ __all__ = [
     "measured",
     "reduced",
     "sites",
+    "unmet",
 ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container
 
 import numpy as np
 
 from tfhealth import derive
-from tfhealth.conditions import Mask
+from tfhealth.conditions import Mask, number
 from tfhealth.panels.absence import Absent, Undecided, raise_missing, why_missing
 from tfhealth.panels.sites import NOWHERE
 from tfhealth.plan import described, fits
 from tfhealth.rules.model import Measure
 from tfhealth.run import Run
-from tfhealth.series import Floats, Panel, Site, stack
+from tfhealth.series import BETWEEN_STEPS, Floats, Ints, Panel, Site, stack
 
 __all__ = ["about", "measured", "reduced", "row_of"]
 
@@ -75,7 +76,7 @@ def _computed(measure: Measure, run: Run, off: Container[Site]) -> Panel:
     for name in others:
         if not len(panels[name]):
             raise Absent(why_missing(run, *name.split(".", 1)))
-    panel = _aligned(expression, {**panels, first: lead})
+    panel = _aligned(expression, {**panels, first: lead}, _facts(expression, run))
     if not len(panel):
         raise Absent(f"{expression.text}: its parts were not measured at the same sites")
     return panel
@@ -86,12 +87,28 @@ def _chosen(panel: Panel, measure: Measure, run: Run, off: Container[Site]) -> P
     return panel.take([row for row, site in there if fits(measure.where, described(site, run.sites.get(site, {})))])
 
 
-def _aligned(expression: derive.Expression, panels: dict[str, Panel]) -> Panel:
-    """Apply arithmetic to panels: sites meet by name, a kind with one site goes with every other."""
+def _facts(expression: derive.Expression, run: Run) -> dict[str, float]:
+    """Return the facts that an expression names, by the names that it has for them.
+
+    Raises:
+        Absent: one is not known, or no number.
+    """
+    found = {name: run.fact(name) for name in expression.facts}
+    for name, value in found.items():
+        if not isinstance(value, bool | int | float):
+            raise Absent(f"{name} is not known" if value is None else f"{name} is {value}, which is no number")
+    return {f"fact.{name}": number(value) for name, value in found.items() if isinstance(value, bool | int | float)}
+
+
+def _aligned(expression: derive.Expression, panels: dict[str, Panel], facts: dict[str, float]) -> Panel:
+    """Apply arithmetic to panels: sites meet by name, a kind with one site goes with every other.
+
+    Where something is measured between steps, as all of validation is, its steps count, and of what is measured at
+    steps the last probe before them.
+    """
     lead = panels[expression.names[0]]
-    steps = lead.steps
-    for panel in panels.values():
-        steps = np.intersect1d(steps, panel.steps)
+    between = {name for name in panels if name.split(".")[0] in BETWEEN_STEPS}
+    steps = functools.reduce(np.intersect1d, [panels[name].steps for name in between or panels])
     indices: list[int] = []
     parts: dict[str, list[tuple[Floats, Mask]]] = {name: [] for name in panels}
     for index, site in enumerate(lead.sites):
@@ -100,14 +117,30 @@ def _aligned(expression: derive.Expression, panels: dict[str, Panel]) -> Panel:
             continue
         indices.append(index)
         for name, panel in panels.items():
-            columns = np.searchsorted(panel.steps, steps)
-            row = rows[name]
-            parts[name].append((panel.values[row, columns], panel.measured[row, columns]))
+            before = bool(between) and name not in between
+            parts[name].append(_at(panel.take([rows[name] or 0]), steps, before))
     shape = (len(indices), len(steps))
     values = {name: np.array([v for v, _ in found]).reshape(shape) for name, found in parts.items()}
     known = np.logical_and.reduce([np.array([m for _, m in found]).reshape(shape) for found in parts.values()])
-    result = expression(values) if indices else np.empty(shape)
+    told = {name: np.array(value) for name, value in facts.items()}
+    result = expression(values | told) if indices else np.empty(shape)
     return Panel(tuple(lead.sites[i] for i in indices), steps, np.broadcast_to(result, shape), known.astype(bool))
+
+
+def _at(panel: Panel, steps: Ints, before: bool) -> tuple[Floats, Mask]:
+    """Return the values of a panel of one site at `steps`, or at its last probe before each, and whether there is one.
+
+    Returns:
+        float64[n], meaningless where not measured; bool[n].
+    """
+    if not before:
+        columns = np.searchsorted(panel.steps, steps)
+        return panel.values[0, columns], panel.measured[0, columns]
+    probed = np.flatnonzero(panel.measured[0])
+    if not len(probed):
+        return np.full(len(steps), np.nan), np.zeros(len(steps), bool)
+    place = np.searchsorted(panel.steps[probed], steps) - 1
+    return panel.values[0, probed[np.maximum(place, 0)]], place >= 0
 
 
 def row_of(panel: Panel, site: Site) -> int | None:

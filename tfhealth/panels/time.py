@@ -1,17 +1,19 @@
-"""(Run, Panel) -> the part of it that counts: phases and epochs of a run, and where a rule's `while` holds."""
+"""(Run, Panel) -> the part of it that counts: phases and epochs of a run, a rule's `while`, and what it is given."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfhealth.conditions import Clock, Mask, breached, phase
 from tfhealth.panels.absence import Absent, Undecided
 from tfhealth.panels.build import measured, row_of
-from tfhealth.rules.model import Active, While
+from tfhealth.rules.model import Active, Given, Measure, While
 from tfhealth.run import Run
-from tfhealth.series import Panel
+from tfhealth.series import BETWEEN_STEPS, Panel
 
-__all__ = ["active", "clock_of", "guard"]
+__all__ = ["active", "clock_of", "guard", "unmet"]
 
 
 def clock_of(run: Run) -> Clock:
@@ -36,8 +38,8 @@ def active(part: Active, panel: Panel, clock: Clock) -> Panel:
     """
     low, high = float(part.after_step), np.inf if part.until_step is None else float(part.until_step)
     keep = (panel.steps >= low) & (panel.steps < high)
-    # What Keras logs after the last step of an epoch belongs to that epoch, not to the one that begins there.
-    steps = panel.steps - 1 if {site.kind for site in panel.sites} == {"log"} else panel.steps
+    # What comes after the last step of an epoch belongs to that epoch, not to the one that begins there.
+    steps = panel.steps - 1 if {site.kind for site in panel.sites} <= BETWEEN_STEPS else panel.steps
     if part.after_epoch:
         keep &= steps >= clock.first + clock.steps(part.after_epoch)
     if part.until_epoch is not None:
@@ -56,10 +58,7 @@ def guard(part: While | None, run: Run, panel: Panel, clock: Clock) -> Mask | No
     """
     if part is None:
         return None
-    try:
-        other = measured(part.measure, run)
-    except Absent as absent:  # what a rule says of missing values is about its own
-        raise Undecided(absent.verdict, absent.reason) from None
+    other = _beside(part.measure, run)
     if not len(other.steps):
         raise Undecided("not_measured", "what its `while` looks at was never measured at one step")
     holding, _ = breached(part.holds, other.values, other.measured, other.steps, clock)
@@ -70,3 +69,25 @@ def guard(part: While | None, run: Run, panel: Panel, clock: Clock) -> Mask | No
     if any(row is None for row in rows):
         return np.atleast_2d(held.any(axis=0))
     return held[[row for row in rows if row is not None]]
+
+
+def unmet(given: Sequence[Given], run: Run, clock: Clock) -> bool:
+    """Return whether one of the circumstances that a rule asks for never arose in a run.
+
+    Raises:
+        Undecided: what one of them looks at is not there.
+    """
+    panels = [_beside(one.measure, run) for one in given]  # all of them, so that what is missing is always said
+    holding = [
+        (breached(one.holds, panel.values, panel.measured, panel.steps, clock)[0] & panel.measured).any()
+        for one, panel in zip(given, panels, strict=True)
+    ]
+    return not all(holding)
+
+
+def _beside(measure: Measure, run: Run) -> Panel:
+    """Return what is looked at beside a rule's own measure: what the rule says of missing values is not about that."""
+    try:
+        return measured(measure, run)
+    except Absent as absent:
+        raise Undecided(absent.verdict, absent.reason) from None

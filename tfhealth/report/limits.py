@@ -9,7 +9,7 @@ from tfhealth.decide import decide
 from tfhealth.report.words import breach, clean, limit, shorten, value
 from tfhealth.result import Finding
 from tfhealth.rules.checklist import BUILT_IN, Checklist, Override
-from tfhealth.rules.model import Rule
+from tfhealth.rules.model import Measure, Rule
 from tfhealth.run import Run
 from tfhealth.series import Site
 
@@ -72,6 +72,11 @@ def _before(original: Rule, severity: Severity, now: str) -> str:
 def _worded(rule: Rule, severity: Severity) -> str:
     text = breach(rule.condition, severity) or "its condition holds"
     if rule.while_ is not None:
-        measure = rule.while_.measure
-        text += f" while {measure.expr or f'{measure.kind} {measure.statistic}'} is {limit(rule.while_.holds)}"
+        text += f" while {_named(rule.while_.measure)} is {limit(rule.while_.holds)}"
+    for one in rule.given:
+        text += f" given {_named(one.measure)} has {limit(one.holds)}"
     return text
+
+
+def _named(measure: Measure) -> str:
+    return measure.expr or f"{measure.kind} {measure.statistic}"

@@ -55,7 +55,7 @@ class Entry:
 
 def _judging(rule: Rule) -> tuple[object, ...]:
     """Return what of a rule a verdict hangs on; its words do not count."""
-    return rule.measure, rule.when, rule.while_, rule.active, rule.quantify, rule.condition
+    return rule.measure, rule.when, rule.while_, rule.given, rule.active, rule.quantify, rule.condition
 
 
 def gather(chain: Chain) -> dict[str, Entry]:

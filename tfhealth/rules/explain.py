@@ -78,6 +78,8 @@ def _circumstances(rule: Rule) -> str:
         holding = bound_in_words(rule.while_.holds)
         guard = _measure(rule.while_.measure).replace(";", ",")
         texts.append(f"counted while {guard}, is {holding}" if "," in guard else f"counted while {guard} is {holding}")
+    for one in rule.given:
+        texts.append(f"given that {_measure(one.measure).replace(';', ',')} has {bound_in_words(one.holds)}")
     texts += active_in_words(rule.active)
     if rule.active.probes > 1:
         texts.append(f"needs {rule.active.probes} probes")

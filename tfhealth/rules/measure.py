@@ -11,7 +11,7 @@ from tfhealth.experiments import find as find_experiment
 from tfhealth.series import KINDS, Attribute
 from tfhealth.statistics import find
 
-__all__ = ["Constraint", "Measure", "While"]
+__all__ = ["Constraint", "Given", "Measure", "While"]
 
 Constraint = Attribute | list[Attribute] | Bound
 
@@ -48,7 +48,9 @@ class Measure(_Model):
     attribute: str | None = Field(
         None, description="an attribute of the site, a series of length one; `name` is the site's own name"
     )
-    expr: str | None = Field(None, description="arithmetic over kind.statistic, e.g. update.norm / weight.norm")
+    expr: str | None = Field(
+        None, description="arithmetic over kind.statistic and fact.site.attribute, e.g. update.norm / weight.norm"
+    )
     where: dict[str, Constraint] = Field(
         default_factory=dict, description="attributes that a site must have; `name` is its own name"
     )
@@ -105,6 +107,25 @@ class Measure(_Model):
         if self.statistic is not None:
             return tuple((kind, self.statistic) for kind in self.kinds)
         return tuple((kind, name) for kind, name in (one.split(".", 1) for one in self.expression.names))
+
+
+class Given(_Model):
+    """A measure of the whole run that must hold too, whenever it does: large steps, given that the loss stayed high."""
+
+    measure: Measure = Field(description="what is looked at")
+    holds: Bound = Field(description="a test that holds at one of its sites")
+
+    @model_validator(mode="after")
+    def _of_series(self) -> Given:
+        if self.measure.attribute is not None:
+            raise ValueError("given is about a statistic; use `when` for attributes")
+        queue = [self.holds]
+        while queue:
+            bound = queue.pop()
+            if bound.window is not None:
+                raise ValueError("given looks at the whole run; use `while` for what holds at some time")
+            queue += bound.nested
+        return self
 
 
 class While(_Model):

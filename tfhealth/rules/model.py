@@ -18,11 +18,11 @@ from pydantic import (
 
 from tfhealth.conditions import PHASES, SEVERITIES, Condition, Severity
 from tfhealth.errors import PartError, nearest
-from tfhealth.rules.measure import Constraint, Measure, While
+from tfhealth.rules.measure import Constraint, Given, Measure, While
 from tfhealth.rules.message import render, unknown_names
 from tfhealth.series import Attribute
 
-__all__ = ["FORMAT", "Constraint", "Example", "Measure", "Quantify", "Rule", "While", "parse_values"]
+__all__ = ["FORMAT", "Constraint", "Example", "Given", "Measure", "Quantify", "Rule", "While", "parse_values"]
 
 FORMAT = 1
 """The form of rule files that is written and read here."""
@@ -149,6 +149,9 @@ class Rule(_Model):
     while_: While | None = Field(
         None, alias="while", description="a second measure that must hold for a breach to count"
     )
+    given: list[Given] = Field(
+        default_factory=list, description="measures of the whole run that must all hold for a breach to count"
+    )
     active: Active = Field(Active(), description="which part of the run counts")
     quantify: Literal["any", "all"] | Quantify = Field(
         "any", description="how many sites must breach: any, all, or a share or count of them"
@@ -197,5 +200,10 @@ class Rule(_Model):
     @property
     def needs(self) -> tuple[tuple[str, str], ...]:
         """The (kind, statistic) pairs that must be probed for this rule."""
-        guard = self.while_.measure.needs if self.while_ else ()
-        return self.measure.needs + guard
+        return tuple(need for measure in self.measures for need in measure.needs)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What the rule looks at: its own measure, and those that must hold beside it."""
+        guard = (self.while_.measure,) if self.while_ else ()
+        return (self.measure, *guard, *(one.measure for one in self.given))

@@ -183,7 +183,8 @@ def _statistics_of(kind: str) -> Schema:
 def _expression_pattern() -> str:
     """Return a pattern of which every character has one reading, so that no text makes it slow."""
     names = [re.escape(f"{kind}.{name}") for kind in KINDS for name in statistic_names(kind)]
-    return rf"^(?:[-+*/().\s\d]|\d[eE]|{'|'.join(sorted(names, reverse=True))})+$"
+    facts = r"fact(?:\.[A-Za-z]\w*)+"
+    return rf"^(?:[-+*/().\s\d]|\d[eE]|{'|'.join([*sorted(names, reverse=True), facts])})+$"
 
 
 def _bound(part: Schema) -> None:

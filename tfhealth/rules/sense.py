@@ -33,6 +33,8 @@ def impossible(rule: Rule) -> list[tuple[Path, str]]:
         found += _senseless(rule.measure, bound, path)
     if rule.while_ is not None:
         found += _senseless(rule.while_.measure, rule.while_.holds, ("while", "holds"))
+    for place, one in enumerate(rule.given):
+        found += _senseless(one.measure, one.holds, ("given", place, "holds"))
     return found
 
 

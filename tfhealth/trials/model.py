@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from tfhealth.rules.schema import document
 from tfhealth.run import Run, Table
 from tfhealth.series import KINDS, Attribute, Probe, Series, Site
 from tfhealth.statistics import find, statistic_names
+from tfhealth.task import with_tasks
 
 __all__ = ["TESTS_SCHEMA", "Expectation", "Trial", "TrialFile", "Word", "tests_schema"]
 
@@ -118,7 +120,8 @@ class Trial(_Model):
             sites.setdefault(probe.site, {})
         logs = {Site("log", name): self._log(parse_values(values)) for name, values in self.logs.items()}
         sites |= {site: {} for site in logs}
-        return Run(None, {"name": self.name, "status": "completed"}, sites, _tables(series), logs)
+        run = Run(None, {"name": self.name, "status": "completed"}, sites, _tables(series), logs)
+        return replace(run, sites=with_tasks(sites, run.series))
 
     def _log(self, values: list[float]) -> Series:
         ends = np.arange(1, len(values) + 1, dtype=np.int64) * self.steps_per_epoch

@@ -40,7 +40,7 @@ def compile_facts(model: Any) -> dict[str, Attribute]:
         "from_logits": _from_logits(losses),
         "custom_loss": any(_is_custom(one) for one in losses),
         "loss_weights": None if weights is None else str(weights)[:200],
-        "metrics": _listed(_leaves(given.get("metrics"))),
+        "metrics": _listed(_leaves(given.get("metrics"))) or "none",
         "weighted_metrics": _listed(_leaves(given.get("weighted_metrics"))),
     }
 
@@ -97,6 +97,7 @@ def optimizer_facts(optimizer: Any) -> dict[str, Attribute]:
         "name": str(settings.get("name", type(optimizer).__name__)),
         "class": type(optimizer).__name__,
         "inner_class": str(inner.get("class_name")) if isinstance(inner, dict) else None,
+        "scheduled": isinstance(rate, dict),
         "clipped": any(settings.get(name) is not None for name in ("clipnorm", "global_clipnorm", "clipvalue")),
         **schedule,
     }

@@ -26,6 +26,8 @@ class Call:
         opaque: whether it is a model whose inside is not known.
         depth: weighted layers on the longest path before it; None behind a model whose inside is not known.
         before: a bit for each call that lies before it, and for itself.
+        shape: of its first output, None for what varies; None where that is not known.
+        training: the mode that it was told to be in whatever the model is in; None where it was told none.
     """
 
     layer: Any
@@ -35,6 +37,8 @@ class Call:
     opaque: bool = False
     depth: int | None = None
     before: int = 0
+    shape: tuple[int | None, ...] | None = None
+    training: bool | None = None
 
     @property
     def end(self) -> int | None:
@@ -53,9 +57,9 @@ class Graph:
         """Return the first call of a layer."""
         return self._first.get(id(layer))
 
-    def add(self, layer: Any, parents: Sequence[Call]) -> Call:
-        """Append a call."""
-        call = Call(layer, tuple(parents))
+    def add(self, layer: Any, parents: Sequence[Call], shape: tuple[int | None, ...] | None = None) -> Call:
+        """Append a call that makes an output of this shape."""
+        call = Call(layer, tuple(parents), shape=shape)
         below = [one for one, _ in layers_below(layer)] if isinstance(layer, keras.Layer) else []
         call.own = any(isinstance(one, keras.Layer) and weighted(one) for one in [layer, *below])
         call.opaque = isinstance(layer, keras.Model)
@@ -111,10 +115,16 @@ def _functional(layer: Any) -> Any:
     return layer if isinstance(layer, keras.Model) and hasattr(layer, "_nodes_by_depth") else None
 
 
-def _through(graph: Graph, layer: Any, given: Sequence[Call]) -> list[Call]:
-    """Add the calls that one call of `layer` makes; return those that make its outputs."""
-    inner = _functional(layer)
-    return [graph.add(layer, given)] if inner is None else _nodes(graph, inner, given)
+def _through(graph: Graph, node: Any, given: Sequence[Call]) -> list[Call]:
+    """Add the calls that one node of a Functional model makes; return those that make its outputs."""
+    inner = _functional(node.operation)
+    if inner is not None:
+        return _nodes(graph, inner, given)
+    shape = getattr(node.outputs[0], "shape", None) if node.outputs else None
+    call = graph.add(node.operation, given, None if shape is None else tuple(shape))
+    told = node.arguments.kwargs.get("training")
+    call.training = told if isinstance(told, bool) else None
+    return [call]
 
 
 def _nodes(graph: Graph, model: Any, given: Sequence[Call | None]) -> list[Call]:
@@ -128,7 +138,7 @@ def _nodes(graph: Graph, model: Any, given: Sequence[Call | None]) -> list[Call]
             if all(id(tensor) in made for tensor in outputs):
                 continue  # an input that an outer call makes
             parents = [one for tensor in node.input_tensors for one in made.get(id(tensor), [])]
-            ends = _through(graph, node.operation, parents)
+            ends = _through(graph, node, parents)
             each = [[end] for end in ends] if len(ends) == len(outputs) else [ends] * len(outputs)
             made.update({id(tensor): calls for tensor, calls in zip(outputs, each, strict=True)})
     return [one for tensor in model.outputs for one in made.get(id(tensor), [])]

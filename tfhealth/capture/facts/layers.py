@@ -15,6 +15,7 @@ from tfhealth.series import Attribute, Site
 
 __all__ = ["layer_sites", "plain_layers", "regularizers", "size"]
 
+_PLACE = ("depth", "dropout_before", "normalized_after", "linear_before", "linear_layers_before")
 _REGULARIZED = ("kernel", "bias", "recurrent", "depthwise", "pointwise", "embeddings", "gamma", "beta", "activity")
 
 
@@ -93,12 +94,13 @@ def _place(layer: Any, graph: Graph | None, along: Paths | None) -> dict[str, At
     """Return where a layer stands in the graph: by its first call, where it is called several times."""
     call = graph.first(layer) if graph is not None else None
     if call is None or along is None:
-        return {"depth": None, "dropout_before": None, "normalized_after": None, "linear_before": None}
+        return dict.fromkeys(_PLACE)
     return {
         "depth": call.depth,
         "dropout_before": id(call) in along.dropout_before if is_normalization(layer) else None,
         "normalized_after": id(call) in along.normalized_after if weighted(layer) else None,
         "linear_before": id(call) in along.linear_before if weighted(layer) else None,
+        "linear_layers_before": along.linear_layers_before.get(id(call)),
     }
 
 

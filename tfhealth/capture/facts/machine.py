@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 import tensorflow as tf
+from packaging.requirements import Requirement
 
 from tfhealth.series import Attribute
 
-__all__ = ["code_facts", "hardware_facts", "seed_facts", "version_facts"]
+__all__ = ["code_facts", "conflicts", "hardware_facts", "seed_facts", "version_facts"]
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tfhealth")
 
@@ -21,13 +22,36 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "tfhealth")
 def version_facts() -> dict[str, Attribute]:
     """Return the versions of Python and of what trains, and the CUDA that TensorFlow was built for."""
     found: dict[str, Attribute] = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = None
+    found |= {package: _version(package) for package in _PACKAGES}
     built = tf.sysconfig.get_build_info()
+    found["conflicts"] = ", ".join(conflicts("tensorflow", "keras")) or "none"
     return found | {"cuda_build": bool(tf.test.is_built_with_cuda()), "cuda": built.get("cuda_version")}
+
+
+def conflicts(*packages: str) -> list[str]:
+    """Return what these packages ask for and is not what is installed, in words.
+
+    Packages that are not installed ask for nothing, nor do extras.
+    """
+    found = []
+    for package in packages:
+        try:
+            asked = metadata.requires(package) or []
+        except metadata.PackageNotFoundError:
+            continue
+        for requirement in map(Requirement, asked):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                there = _version(requirement.name)
+                if there is not None and not requirement.specifier.contains(there, prereleases=True):
+                    found.append(f"{package} asks for {requirement.name}{requirement.specifier}, found {there}")
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def hardware_facts() -> dict[str, Attribute]:

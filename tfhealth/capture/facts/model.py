@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 
+from tfhealth.capture.facts import axes, linear
+from tfhealth.capture.facts.backbones import backbone_facts
 from tfhealth.capture.facts.graph import Call, Graph
 from tfhealth.capture.facts.layers import plain_layers, regularizers, size
 from tfhealth.capture.facts.paths import is_dropout, is_normalization
@@ -17,6 +18,7 @@ from tfhealth.series import Attribute
 
 __all__ = ["model_facts", "structure", "structure_facts"]
 
+_FLOW = ("always_training", "linear", "narrowest", "narrowest_share", "over_batch", "channels_first", "rows_normalized")
 _AUGMENTING = ("AugMix", "CutMix", "MixUp", "RandAugment")  # beside those whose name begins with Random
 
 
@@ -43,10 +45,55 @@ def structure_facts(model: Any, graph: Graph | None) -> dict[str, Attribute]:
     return {
         "weighted_depth": graph.depth if graph is not None else None,
         "residual": _residual(model, graph),
+        **_flow(graph),
         **_counts(model),
         "frozen_parameters": sum(map(size, held_back)) if model.built else None,
-        "backbone": _backbone(model),
+        "extras": _extras(model),
+        **backbone_facts(_all(model)),
     }
+
+
+def _flow(graph: Graph | None) -> dict[str, Attribute]:
+    """Return what the graph says of the signal's way: how narrow it gets, what bends it, what becomes of the axes."""
+    if graph is None or any(call.opaque for call in graph.calls):
+        return dict.fromkeys(_FLOW)
+    width = linear.narrowest(graph)
+    shape = graph.calls[-1].shape if graph.calls else None
+    last = shape[-1] if shape else None
+    return {
+        "always_training": ", ".join(dict.fromkeys(map(_named, filter(_stays_in_training, graph.calls)))) or "none",
+        "linear": linear.linear_model(graph),
+        "narrowest": width,
+        "narrowest_share": width / last if width and last else None,
+        "over_batch": ", ".join(axes.over_batch(graph)) or "none",
+        "channels_first": ", ".join(axes.channels_first(graph)) or "none",
+        "rows_normalized": ", ".join(axes.rows_normalized(graph)) or "none",
+    }
+
+
+def _stays_in_training(call: Call) -> bool:
+    """Tell whether a call has random or batch-wise results in test mode too, because it was told `training=True`."""
+    return call.training is True and (is_dropout(call.layer) or isinstance(call.layer, keras.layers.BatchNormalization))
+
+
+def _named(call: Call) -> str:
+    return str(call.layer.name)
+
+
+def _extras(model: Any) -> str:
+    """Return what a model has beyond the bare necessities, in words; `none` without any."""
+    layers = [layer for layer, _ in plain_layers(model)]
+    optimizer = getattr(model, "optimizer", None)
+    rate = getattr(optimizer, "_learning_rate", None)
+    found = {
+        "dropout": any(map(is_dropout, layers)),
+        "noise": any(type(layer).__name__ == "GaussianNoise" for layer in layers),
+        "augmentation": any(map(_augments, layers)),
+        "regularization": any(map(regularizers, layers)),
+        "weight decay": bool(getattr(optimizer, "weight_decay", None)),
+        "a learning rate schedule": isinstance(rate, keras.optimizers.schedules.LearningRateSchedule),
+    }
+    return ", ".join(name for name, there in found.items() if there) or "none"
 
 
 def _all(model: Any) -> list[Any]:
@@ -59,12 +106,23 @@ def _counts(model: Any) -> dict[str, Attribute]:
     rates = [float(layer.rate) for layer in layers if is_dropout(layer)]
     return {
         "normalization_layers": sum(map(is_normalization, layers)),
+        "batch_normalization_layers": sum(isinstance(layer, keras.layers.BatchNormalization) for layer in layers),
+        "batch_normalization_momentum": max(map(_momentum, layers), default=0.0),
         "dropout_layers": len(rates),
         "highest_dropout": max(rates, default=0.0),
         "regularized_layers": sum(bool(regularizers(layer)) for layer in layers),
         "augmentation_layers": sum(map(_augments, layers)),
+        "augmentation_strength": max(map(_strength, filter(_augments, layers)), default=0.0),
         "custom_layers": sum(map(_is_own, layers)),
+        "stateful_layers": sum(getattr(layer, "stateful", False) is True for layer in layers),
+        "vector_batch_normalizations": sum(map(_normalizes_vectors, layers)) if model.built else None,
     }
+
+
+def _momentum(layer: Any) -> float:
+    """Return how much of its moving averages a batch normalization keeps at each step; 0 of any other layer."""
+    learns = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    return float(layer.momentum) if learns else 0.0
 
 
 def _augments(layer: Any) -> bool:
@@ -91,16 +149,16 @@ def _is_own(layer: Any) -> bool:
     return not module.startswith("keras.") or module.startswith("keras.src.applications.")
 
 
-def _backbone(model: Any) -> str | None:
-    """Return the name in `keras.applications` that the model or a model in it is called by, e.g. MobileNetV2."""
-    known = sorted((name for name in dir(keras.applications) if name[0].isupper()), key=len, reverse=True)
-    for layer in _all(model):
-        if isinstance(layer, keras.Model):
-            called = re.sub(r"[^a-z0-9]", "", str(layer.name).lower())
-            for name in known:
-                if called.startswith(name.lower()):
-                    return name
-    return None
+def _strength(layer: Any) -> float:
+    """Return the largest factor, in size, of a layer that augments; 0 for one that has none, such as a flip."""
+    factors = [value for key, value in layer.get_config().items() if "factor" in key]
+    return max((abs(float(one)) for one in keras.tree.flatten(factors) if isinstance(one, int | float)), default=0.0)
+
+
+def _normalizes_vectors(layer: Any) -> bool:
+    """Tell whether a layer learns with the mean and variance of one number of each sample of the batch."""
+    ndim = getattr(layer.input_spec, "ndim", None)
+    return isinstance(layer, keras.layers.BatchNormalization) and layer.trainable and ndim == 2
 
 
 def structure(model: Any, layers: Iterable[Mapping[str, Attribute]]) -> str | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from tfhealth.capture.facts.graph import Call, Graph
-from tfhealth.capture.layers import activation_name, weighted
+from tfhealth.capture.facts.linear import PASSING, is_linear, linear_layers_before
 
-__all__ = ["Paths", "is_dropout", "is_normalization", "paths"]
+__all__ = ["Paths", "is_dropout", "is_normalization", "joined", "paths"]
 
 _NORMALIZATIONS = tuple(
     getattr(keras.layers, f"{kind}Normalization") for kind in ("Batch", "Layer", "Group", "RMS", "Unit")
@@ -27,12 +27,6 @@ _DROPOUTS = tuple(
         "GaussianDropout",
     )
 )
-_LINEAR = {
-    *("BatchNormalization", "Dropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
-    *("AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "Cropping1D", "Cropping2D", "Cropping3D"),
-    *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "ZeroPadding1D", "ZeroPadding2D"),
-    *("ZeroPadding3D", "UpSampling1D", "Flatten", "Identity", "Permute", "RepeatVector", "Reshape"),
-}
 
 
 def is_normalization(layer: Any) -> bool:
@@ -53,11 +47,13 @@ class Paths:
         dropout_before: a dropout layer lies before, with no layer that has weights or normalizes between.
         normalized_after: a normalization follows, with no layer that has weights between.
         linear_before: the output of a weighted linear layer arrives through linear layers only.
+        linear_layers_before: how many layers in a row before a weighted one could be one linear layer with it.
     """
 
     dropout_before: frozenset[int]
     normalized_after: frozenset[int]
     linear_before: frozenset[int]
+    linear_layers_before: Mapping[int, int]
 
 
 def paths(graph: Graph) -> Paths:
@@ -66,8 +62,20 @@ def paths(graph: Graph) -> Paths:
     return Paths(
         _reaching(graph.calls, lambda one: one.parents, lambda one: is_dropout(one.layer), _stops),
         _reaching(back, lambda one: one.children, lambda one: is_normalization(one.layer), _stops),
-        _reaching(graph.calls, lambda one: one.parents, _is_linear, _bends),
+        _reaching(graph.calls, lambda one: one.parents, is_linear, _bends),
+        linear_layers_before(graph),
     )
+
+
+def joined(graph: Graph) -> frozenset[int]:
+    """Return the ids of the layers whose output meets another in a sum or product before any layer with weights."""
+    calls = reversed(graph.calls)
+    found = _reaching(calls, lambda one: one.children, _joins, lambda one: one.own or one.opaque)
+    return frozenset(id(call.layer) for call in graph.calls if id(call) in found)
+
+
+def _joins(call: Call) -> bool:
+    return len(call.parents) > 1 and type(call.layer).__name__ in ("Add", "Multiply", "Subtract")
 
 
 def _reaching(
@@ -95,10 +103,5 @@ def _stops(call: Call) -> bool:
     return call.own or call.opaque or is_normalization(call.layer)
 
 
-def _is_linear(call: Call) -> bool:
-    known = isinstance(call.layer, keras.Layer) and type(call.layer).__module__.startswith("keras.")
-    return known and weighted(call.layer) and activation_name(call.layer) == "linear"
-
-
 def _bends(call: Call) -> bool:
-    return call.own or type(call.layer).__name__ not in _LINEAR
+    return call.own or type(call.layer).__name__ not in PASSING

@@ -35,6 +35,25 @@ def _feature_offset(context: Context) -> Any:
     return tf.where(offset < 0, float("nan"), offset)
 
 
+def _sample_scale(context: Context) -> Any:
+    """Return the 90th over the 10th percentile of the largest size within each sample; NaN for fewer than ten."""
+    rows = tf.reshape(context.x, [tf.shape(context.x)[0], -1])
+    sizes = tf.sort(tf.maximum(tf.reduce_max(rows, axis=1), -tf.reduce_min(rows, axis=1)))
+    tenth = tf.shape(sizes)[0] // 10
+    low, high = sizes[tenth], sizes[-1 - tenth]
+    return tf.where((tenth > 0) & (low > 0), high / low, float("nan"))
+
+
+def _altered(context: Context) -> Any:
+    """Return how many elements casting changed by more than rounding does; a layer for whole numbers cuts fractions."""
+    loaded = context.part("loaded")
+    if loaded is context.tensor and not (context.attributes["whole"] and loaded.dtype.is_floating):
+        return tf.constant(0.0)
+    loaded = tf.cast(loaded, tf.float32)
+    taken = tf.cast(tf.cast(context.x, tf.int64), tf.float32) if context.attributes["whole"] else context.x
+    return tf.reduce_sum(tf.cast(tf.abs(taken - loaded) > 0.01 * tf.abs(loaded), tf.float32))
+
+
 def _sample_hashes(context: Context) -> Any:
     """Return a hash of each sample, int64[B]: Σ wⱼ · bits(xⱼ) modulo 2⁶⁴.
 
@@ -99,10 +118,12 @@ REDUCTIONS: dict[str, Reduction] = {
     "largest_feature_std": lambda context: tf.sqrt(tf.reduce_max(context.once(moments)[1])),
     "smallest_feature_std": _smallest_feature_std,
     "feature_offset": _feature_offset,
+    "sample_scale": _sample_scale,
+    "altered": _altered,
     "fingerprint": lambda context: _low_part(context.once(_mixed)),
     "ordered_fingerprint": _ordered_fingerprint,
     "duplicate_count": _duplicate_count,
     "seen_samples": _seen_samples,
 }
 
-PART_OF: dict[str, str] = {}
+PART_OF = {"altered": "loaded"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -13,8 +14,9 @@ __all__ = ["CUMULATIVE", "PART_OF", "REDUCTIONS"]
 
 CUMULATIVE = frozenset(
     {
-        *("largest_class", "smallest_class", "labels_seen", "class_entropy"),
-        *("class_shift", "missing_classes", "new_classes"),
+        *("largest_class", "smallest_class", "labels_seen", "classes_seen", "class_entropy"),
+        *("class_shift", "missing_classes", "new_classes", "missing_labels", "new_labels", "training_labels"),
+        *("largest_class_weight", "smallest_class_weight"),
     }
 )
 """Sums over all batches so far: of several batches the last one says it all."""
@@ -43,6 +45,37 @@ def _batch_counts(context: Context) -> Any:
 def _counts_so_far(context: Context) -> Any:
     """Return how often each class was seen by probes so far, float32[C]."""
     return context.state("classes", (context.part("classes"),)).assign_add(context.once(_batch_counts))
+
+
+def _smallest_class(context: Context) -> Any:
+    """Return the smallest count of a class; of more than two classes only those seen, since some may not exist."""
+    counts = context.once(_counts_so_far)
+    return tf.reduce_min(counts if context.part("classes") == 2 else tf.where(counts > 0, counts, float("inf")))
+
+
+def _expected_classes(context: Context) -> Any:
+    """Return how many classes a batch of this size would have if it were drawn at random, Σ 1 − (1 − p)ⁿ."""
+    counts, drawn = context.once(_counts_so_far), tf.reduce_sum(context.once(_batch_counts))
+    share = counts / tf.maximum(tf.reduce_sum(counts), 1)
+    return tf.reduce_sum(1 - tf.pow(1 - share, drawn))
+
+
+def _class_weights(context: Context) -> Any:
+    """Return the sum of the samples' weights in each class so far, float32[C]."""
+    labels, count = context.once(_labels), context.part("classes")
+    legal = tf.where((labels >= 0) & (labels < count), labels, -1)
+    found = tf.math.unsorted_segment_sum(context.part("weights"), legal, count)
+    return context.state("class_weights", (count,)).assign_add(found)
+
+
+def _weight_of(reduce: Callable[[Any], Any], absent: float) -> Reduction:
+    """Return a reduction over the weights of the classes that were seen."""
+
+    def reduced(context: Context) -> Any:
+        seen = context.once(_counts_so_far) > 0
+        return reduce(tf.where(seen, context.once(_class_weights), absent))
+
+    return reduced
 
 
 def _class_entropy(context: Context) -> Any:
@@ -76,6 +109,16 @@ def _only_in(counts: Reduction, others: Reduction) -> Reduction:
         one, other = context.once(counts), context.once(others)
         found = tf.reduce_sum(tf.cast((one > 0) & tf.equal(other, 0), tf.float32))
         return tf.where((tf.reduce_sum(one) > 0) & (tf.reduce_sum(other) > 0), found, float("nan"))
+
+    return only
+
+
+def _labels_only_in(counts: Reduction, others: Reduction) -> Reduction:
+    """Return how many labels of one set are of classes that the other one lacks."""
+
+    def only(context: Context) -> Any:
+        one, other = context.once(counts), context.once(others)
+        return tf.reduce_sum(tf.where(tf.equal(other, 0), one, 0.0))
 
     return only
 
@@ -137,16 +180,28 @@ def _correct_count(context: Context) -> Any:
     return tf.reduce_sum(tf.cast(tf.equal(context.once(_guesses), labels), tf.float32))
 
 
+def _squared_error(context: Context) -> Any:
+    label = tf.reshape(tf.cast(context.part("target"), tf.float32), tf.shape(context.x))
+    return 2 * tf.nn.l2_loss(context.x - label)
+
+
 REDUCTIONS: dict[str, Reduction] = {
     "integer_count": lambda context: tf.reduce_sum(tf.cast(tf.equal(context.x, tf.round(context.x)), tf.float32)),
     "largest_class": lambda context: tf.reduce_max(context.once(_counts_so_far)),
-    "smallest_class": lambda context: tf.reduce_min(context.once(_counts_so_far)),
+    "smallest_class": _smallest_class,
+    "classes_seen": lambda context: tf.reduce_sum(tf.cast(context.once(_counts_so_far) > 0, tf.float32)),
+    "expected_classes": _expected_classes,
+    "largest_class_weight": _weight_of(tf.reduce_max, float("-inf")),
+    "smallest_class_weight": _weight_of(tf.reduce_min, float("inf")),
     "labels_seen": lambda context: tf.reduce_sum(context.once(_counts_so_far)),
     "class_entropy": _class_entropy,
     "classes_present": lambda context: tf.reduce_sum(tf.cast(context.once(_batch_counts) > 0, tf.float32)),
     "class_shift": _class_shift,
     "missing_classes": _only_in(_training_counts, _counts_so_far),
     "new_classes": _only_in(_counts_so_far, _training_counts),
+    "missing_labels": _labels_only_in(_training_counts, _counts_so_far),
+    "new_labels": _labels_only_in(_counts_so_far, _training_counts),
+    "training_labels": lambda context: tf.reduce_sum(context.once(_training_counts)),
     "pairs": lambda context: tf.size(context.once(_labels)) - 1,
     "equal_pairs": _equal_pairs,
     "equal_pairs_by_chance": _equal_pairs_by_chance,
@@ -157,6 +212,7 @@ REDUCTIONS: dict[str, Reduction] = {
     "guesses": lambda context: tf.size(context.once(_guesses)),
     "top_class_count": _top_class_count,
     "correct_count": _correct_count,
+    "squared_error": _squared_error,
 }
 
 PART_OF = {
@@ -168,6 +224,13 @@ PART_OF = {
     "class_shift": "classes",
     "missing_classes": "classes",
     "new_classes": "classes",
+    "missing_labels": "classes",
+    "new_labels": "classes",
+    "training_labels": "classes",
+    "classes_seen": "classes",
+    "expected_classes": "classes",
+    "largest_class_weight": "weights",
+    "smallest_class_weight": "weights",
     "pairs": "order",
     "equal_pairs": "order",
     "equal_pairs_by_chance": "order",
@@ -177,4 +240,5 @@ PART_OF = {
     "guesses": "classes",
     "top_class_count": "classes",
     "correct_count": "label",
+    "squared_error": "target",
 }

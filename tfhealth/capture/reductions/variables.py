@@ -51,7 +51,10 @@ REDUCTIONS: dict[str, Reduction] = {
     "data_square_sum": lambda context: tf.nn.l2_loss(context.x - context.part("regularization_gradient")),
     "expected_std": _number("expected_std"),
     "fan_in": _number("fan_in"),
+    "smallest_fan_std": _number("smallest_fan_std"),
+    "largest_fan_std": _number("largest_fan_std"),
     "first_centered_square_sum": lambda context: tf.nn.l2_loss(context.once(_centered)),
+    "first_sum": lambda context: tf.reduce_sum(context.x),
     "first_minimum": lambda context: tf.reduce_min(context.x),
     "first_maximum": lambda context: tf.reduce_max(context.x),
     "unit_difference": _unit_difference,
@@ -68,4 +71,6 @@ PART_OF = {
     "data_square_sum": "regularization_gradient",
     "expected_std": "expected_std",
     "fan_in": "fan_in",
+    "smallest_fan_std": "smallest_fan_std",
+    "largest_fan_std": "largest_fan_std",
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tfhealth.series import Floats
-from tfhealth.statistics.builtin.formulas import INPUT, POSITIVE, SHARE, over, same
+from tfhealth.statistics.builtin.formulas import INPUT, LABEL, POSITIVE, SHARE, over, same
 from tfhealth.statistics.model import Statistic, Sum
 
 __all__ = ["MEMORY", "STATISTICS", "SUMS"]
@@ -43,6 +43,8 @@ SUMS = (
     Sum("largest_feature_std", "max"),
     Sum("smallest_feature_std", "min"),
     Sum("feature_offset", "max"),
+    Sum("sample_scale", "max"),
+    Sum("altered"),
     Sum("fingerprint"),
     Sum("ordered_fingerprint"),
     Sum("duplicate_count"),
@@ -50,6 +52,42 @@ SUMS = (
 )
 
 STATISTICS = (
+    Statistic(
+        "samples",
+        (*INPUT, *LABEL),
+        ("samples",),
+        same("samples"),
+        "samples",
+        "how many samples the batch has; when validating, those of all batches that were probed",
+        POSITIVE,
+    ),
+    Statistic(
+        "altered_fraction",
+        INPUT,
+        ("altered", "count"),
+        over("altered", "count"),
+        "share",
+        "share of elements that casting to the dtype of the layer changed by more than 1 %",
+        SHARE,
+    ),
+    Statistic(
+        "sample_scale",
+        INPUT,
+        ("sample_scale",),
+        same("sample_scale"),
+        "",
+        "90th over 10th percentile of the largest size within each sample; NaN for fewer than ten samples",
+        POSITIVE,
+    ),
+    Statistic(
+        "largest_feature_std",
+        INPUT,
+        ("largest_feature_std", "samples"),
+        lambda s: np.where(s["samples"] > 1, s["largest_feature_std"], np.nan),
+        "",
+        "largest std of a feature over the batch; NaN for a batch of one",
+        POSITIVE,
+    ),
     Statistic(
         "feature_scale",
         INPUT,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfhealth.series import Floats
-from tfhealth.statistics.builtin.formulas import LABEL, POSITIVE, PREDICTION, SHARE, over, same
+from tfhealth.statistics.builtin.formulas import LABEL, POSITIVE, PREDICTION, SHARE, Finish, over, same
 from tfhealth.statistics.model import Statistic, Sum
 
 __all__ = ["STATISTICS", "SUMS"]
@@ -21,6 +21,16 @@ def _imbalance(s: Mapping[str, Floats]) -> Floats:
     """Return largest count over the upper 95 % Poisson limit of the smallest: small samples do not cry imbalance."""
     smallest = s["smallest_class"]
     return np.asarray(s["largest_class"] / (smallest + 2 * np.sqrt(smallest) + 3))
+
+
+def _class_mixing(s: Mapping[str, Floats]) -> Floats:
+    expected = s["expected_classes"] - 1
+    return np.where(expected > 1e-3, (s["classes_present"] - 1) / np.maximum(expected, 1e-3), np.nan)
+
+
+def _of_known(part: str, whole: str, other: str) -> Finish:
+    """Return the formula part / whole; NaN where either set of labels is empty."""
+    return lambda s: np.where((s[whole] > 0) & (s[other] > 0), s[part] / np.maximum(s[whole], 1), np.nan)
 
 
 def _class_order(s: Mapping[str, Floats]) -> Floats:
@@ -39,6 +49,13 @@ SUMS = (
     Sum("class_shift", "mean"),
     Sum("missing_classes", "min"),
     Sum("new_classes", "min"),
+    Sum("missing_labels"),
+    Sum("new_labels"),
+    Sum("training_labels"),
+    Sum("classes_seen", "max"),
+    Sum("expected_classes", "max"),
+    Sum("largest_class_weight"),
+    Sum("smallest_class_weight"),
     Sum("pairs"),
     Sum("equal_pairs"),
     Sum("equal_pairs_by_chance"),
@@ -48,6 +65,7 @@ SUMS = (
     Sum("guesses"),
     Sum("top_class_count"),
     Sum("correct_count"),
+    Sum("squared_error"),
 )
 
 _LABELS = (
@@ -66,7 +84,36 @@ _LABELS = (
         ("largest_class", "smallest_class"),
         _imbalance,
         "",
-        "largest class count so far over the upper 95 % limit of the smallest, k + 2√k + 3",
+        "largest class count so far over the upper 95 % limit of the smallest, k + 2√k + 3; of more than two classes "
+        "only those seen",
+        POSITIVE,
+    ),
+    Statistic(
+        "weighted_imbalance",
+        LABEL,
+        ("largest_class_weight", "smallest_class_weight"),
+        lambda s: s["largest_class_weight"] / s["smallest_class_weight"],
+        "",
+        "largest over smallest sum of a class's sample weights so far, of the classes seen",
+        POSITIVE,
+    ),
+    Statistic(
+        "classes_seen",
+        LABEL,
+        ("classes_seen",),
+        same("classes_seen"),
+        "classes",
+        "how many classes probes saw so far",
+        POSITIVE,
+    ),
+    Statistic(
+        "class_mixing",
+        LABEL,
+        ("classes_present", "expected_classes"),
+        _class_mixing,
+        "",
+        "(k − 1) / (m − 1) with k the classes of the batch and m = Σ 1 − (1 − p)ⁿ what n labels drawn at random would "
+        "have: about 1 for shuffled data, 0 for batches of one class, NaN while only one class was seen",
         POSITIVE,
     ),
     Statistic(
@@ -123,6 +170,24 @@ _LABELS = (
         "classes",
         "how many classes probes of this validation saw and training probes did not",
         POSITIVE,
+    ),
+    Statistic(
+        "missing_share",
+        ("validation_label",),
+        ("missing_labels", "training_labels", "labels_seen"),
+        _of_known("missing_labels", "training_labels", "labels_seen"),
+        "share",
+        "share of the labels that training probes saw whose class probes of this validation did not see",
+        SHARE,
+    ),
+    Statistic(
+        "new_share",
+        ("validation_label",),
+        ("new_labels", "labels_seen", "training_labels"),
+        _of_known("new_labels", "labels_seen", "training_labels"),
+        "share",
+        "share of the labels of this validation whose class training probes did not see",
+        SHARE,
     ),
     Statistic(
         "class_order",
@@ -183,6 +248,15 @@ _PREDICTIONS = (
         "share of the batch whose likeliest class is the label",
         SHARE,
     ),
+    Statistic(
+        "squared_error",
+        PREDICTION,
+        ("squared_error", "count"),
+        over("squared_error", "count"),
+        "",
+        "Σ(x − y)² / n with y the labels, where these are no classes",
+        POSITIVE,
+    ),
 )
 
 STATISTICS = (
@@ -194,7 +268,7 @@ STATISTICS = (
         ("row_sum_error",),
         same("row_sum_error"),
         "",
-        "largest distance from 1 of the sum of a row of one-hot labels, or of probabilities of exclusive classes",
+        "largest distance from 1 of the sum of a row of labels, one a unit, or of probabilities of exclusive classes",
         POSITIVE,
     ),
 )

@@ -27,6 +27,18 @@ def _std_over_expected(s: Mapping[str, Floats]) -> Floats:
     return np.sqrt(s["first_centered_square_sum"] / s["count"]) / s["expected_std"]
 
 
+def _std_over_fan(s: Mapping[str, Floats]) -> Floats:
+    spread = np.sqrt(s["first_centered_square_sum"] / s["count"])
+    ratio: Floats = spread / np.clip(spread, s["smallest_fan_std"], s["largest_fan_std"])
+    return np.where(spread > 0, ratio, np.nan)
+
+
+def _off_center(s: Mapping[str, Floats]) -> Floats:
+    spread = np.sqrt(s["first_centered_square_sum"] / s["count"])
+    errors = np.abs(s["first_sum"] / s["count"]) / np.where(spread > 0, spread, np.nan) - 4 / np.sqrt(s["count"])
+    return np.asarray(np.maximum(errors, 0.0))
+
+
 def _gain(s: Mapping[str, Floats]) -> Floats:
     return np.sqrt(s["fan_in"] * s["square_sum"] / s["count"])
 
@@ -44,6 +56,9 @@ SUMS = (
     Sum("data_square_sum", "mean"),
     Sum("expected_std", "mean"),
     Sum("fan_in", "mean"),
+    Sum("smallest_fan_std", "mean"),
+    Sum("largest_fan_std", "mean"),
+    Sum("first_sum", "mean", first_only=True),
     Sum("first_centered_square_sum", "mean", first_only=True),
     Sum("first_minimum", "min", first_only=True),
     Sum("first_maximum", "max", first_only=True),
@@ -79,6 +94,26 @@ STATISTICS = (
         _std_over_expected,
         "",
         "std before the first update over the one that the variable's initializer draws with",
+        POSITIVE,
+    ),
+    Statistic(
+        "std_over_fan",
+        ("weight",),
+        ("first_centered_square_sum", "smallest_fan_std", "largest_fan_std", "count"),
+        _std_over_fan,
+        "",
+        "std before the first update over the nearest one that Glorot's, LeCun's and He's formulas allow: 1 from the "
+        "smallest to the largest of √(2/(fan_in + fan_out)), √(1/fan_in) and √(2/fan_in); NaN for equal weights",
+        POSITIVE,
+    ),
+    Statistic(
+        "off_center",
+        ("weight",),
+        ("first_sum", "first_centered_square_sum", "count"),
+        _off_center,
+        "",
+        "max(|mean| / std − 4 / √n, 0) before the first update: how far off 0 the weights are in units of their "
+        "spread, less four standard errors; NaN for equal weights",
         POSITIVE,
     ),
     Statistic(

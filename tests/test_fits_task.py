@@ -1,0 +1,116 @@
+"""Labels, output and loss that do not belong together: what the traced step shows of it, and the rules on it."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from tests.asking import watched
+from tests.models import quiet
+from tfhealth import HealthCallback
+
+X = np.random.default_rng(0).normal(size=(16, 5)).astype("float32")
+NUMBERS = X[:, 0]
+CLASSES = np.arange(16) % 4
+SPARSE = "sparse_categorical_crossentropy"
+
+
+class Own(keras.losses.Loss):
+    """A loss that leaves shapes as they are."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+class Careful(keras.losses.Loss):
+    """A loss that makes shapes equal itself."""
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(ops.reshape(y_true, (-1, 1)) - y_pred), axis=-1)
+
+
+def picked(y_true, y_pred):
+    return -ops.log(ops.sum(y_pred * ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), 4), axis=-1))
+
+
+def absolute(y_true, y_pred):
+    return ops.mean(ops.abs(y_true - y_pred))
+
+
+def output(out, stack, loss, y, **settings):
+    """Return the attributes of the output of a model that was trained for one step on one batch."""
+    model = keras.Sequential([keras.Input((5,)), *stack])
+    model.compile("sgd", loss, **settings)
+    run = watched(out, model, X, y, "prediction.mean")
+    (attributes,) = [attributes for site, attributes in run.sites.items() if site.kind == "prediction"]
+    return attributes
+
+
+def series(units):
+    return [layers.Reshape((5, 1)), layers.SimpleRNN(2, return_sequences=True), layers.Dense(units)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "stack", "loss", "y"),
+    [
+        (False, [layers.Dense(1)], "mse", NUMBERS),
+        (False, [layers.Dense(1)], absolute, NUMBERS),
+        (True, [layers.Dense(1)], Own(), NUMBERS),
+        (False, [layers.Dense(1)], Own(), NUMBERS[:, None]),
+        (False, [layers.Dense(1)], Careful(), NUMBERS),
+        (True, [layers.Dense(4)], "mse", NUMBERS[:, None]),
+        (True, series(1), "mse", NUMBERS),
+        (True, series(1), "mse", NUMBERS[:, None]),
+        (False, series(1), "mse", X),
+        (False, [layers.Dense(4, activation="softmax")], SPARSE, CLASSES[:, None]),
+        (False, [layers.Dense(4, activation="softmax")], picked, CLASSES[:, None]),
+    ],
+    ids=str,
+)
+def test_labels_that_are_repeated(expected, stack, loss, y, tmp_path):
+    """What Keras squeezes fits; what is left to broadcasting does not, and of other losses the graph tells which."""
+    assert output(tmp_path, stack, loss, y)["broadcast"] == expected
+
+
+def test_metric_that_repeats_labels_is_not_the_loss(tmp_path):
+    """A metric of one's own does not squeeze; the loss beside it is right."""
+    assert output(tmp_path, [layers.Dense(1)], Careful(), NUMBERS, metrics=[absolute])["broadcast"] is False
+
+
+@pytest.mark.parametrize(
+    ("expected", "stack"),
+    [
+        (("softmax", "linear"), [layers.Dense(4), layers.Softmax()]),
+        (("softmax", "softmax"), [layers.Dense(4, activation="softmax"), layers.Activation("softmax")]),
+        (("softmax", "relu"), [layers.Dense(4, activation="relu"), layers.Softmax()]),
+        (("softmax", "tanh"), [layers.Dense(4, activation="tanh"), layers.Reshape((4,)), layers.Softmax()]),
+        (("linear", None), [layers.Dense(4)]),
+    ],
+    ids=str,
+)
+def test_activation_behind_the_activation(expected, stack, tmp_path):
+    """What the output's activation is applied to is read from the graph, through reshapes."""
+    seen = output(tmp_path, stack, SPARSE, CLASSES)
+    assert (seen["activation"], seen["inner_activation"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("units", "loss", "y"),
+    [
+        (4, SPARSE, CLASSES + 1),
+        (4, SPARSE, np.eye(4)[CLASSES]),
+        (4, "categorical_crossentropy", CLASSES),
+        (3, "binary_crossentropy", np.eye(4)[CLASSES]),
+    ],
+    ids=str,
+)
+def test_labels_that_end_the_training_are_the_finding(units, loss, y, tmp_path):
+    """Where Keras or TensorFlow refuses the labels, the report says so with advice."""
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(units, activation="softmax")])
+    model.compile("sgd", loss)
+    callback = HealthCallback(**quiet(tmp_path))
+    with pytest.raises(Exception, match=r"valid range|must have"):
+        model.fit(X, y, batch_size=16, verbose=0, callbacks=[callback])
+    assert callback.result.findings[0].rule == "LOSS022"
