@@ -39,6 +39,7 @@ def raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoRe
         Absent: it was not measured.
     """
     if kind == "experiment":
+        _raise_inapplicable(measure, run)
         raise Absent(_why_not_tried(measure, run))
     seen = [described(site, attributes) for site, attributes in run.sites.items() if site.kind == kind]
     if seen and not any(fits(measure.where, attributes) for attributes in seen):
@@ -57,6 +58,15 @@ def raise_unfit(measure: Measure) -> NoReturn:
     if isinstance(name, str):
         raise Absent(f"no {measure.kind} named {name} was seen in this run")
     raise Undecided("not_applicable", f"no {measure.kind} of the kind that this rule is about")
+
+
+def _raise_inapplicable(measure: Measure, run: Run) -> None:
+    """Raise where the experiment was begun and found nothing to try."""
+    for site, attributes in run.sites.items():
+        if site.kind == "experiment" and fits(measure.where, described(site, attributes)):
+            why = attributes.get("inapplicable")
+            if why is not None:
+                raise Undecided("not_applicable", str(why))
 
 
 def _why_not_tried(measure: Measure, run: Run) -> str:

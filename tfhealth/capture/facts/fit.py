@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfhealth.series import Attribute
 
@@ -20,7 +21,7 @@ def initial_step(model: Any) -> int:
     if optimizer is None:
         return 0
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return int(keras.ops.convert_to_numpy(inner.iterations)) * (inner.gradient_accumulation_steps or 1)
+    return int(tf.convert_to_tensor(inner.iterations)) * (inner.gradient_accumulation_steps or 1)
 
 
 def _plain(value: Any) -> Attribute:

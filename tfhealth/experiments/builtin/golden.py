@@ -1,4 +1,4 @@
-"""The built-in experiments: every one once, with the statistics that it yields."""
+"""Golden tests: what every network must be able to do, whatever it is for."""
 
 from __future__ import annotations
 
