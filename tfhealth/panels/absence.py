@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from tfhealth.experiments import quick
 from tfhealth.plan import described, fits
 from tfhealth.rules.model import Measure
 from tfhealth.run import Run
@@ -76,7 +77,8 @@ def _why_not_tried(measure: Measure, run: Run) -> str:
             return next((note.why for note in run.notes if note.subject == str(site)), f"{site} yielded nothing")
     name = measure.where.get("name")
     which = f"the experiment {name}" if isinstance(name, str) else "an experiment"
-    return f"a fit does not show this: `tfhealth.preflight(model, x, y)` runs {which}"
+    how = ', experiments="full"' if isinstance(name, str) and not quick(name) else ""
+    return f"a fit does not show this: `tfhealth.preflight(model, x, y{how})` runs {which}"
 
 
 def why_missing(run: Run, kind: str, statistic: str) -> str:

@@ -38,7 +38,25 @@ def _uncompiled_clone(model: Any) -> Any:
     if given is not None and type(model).get_config is keras.Model.get_config:  # neither Sequential nor functional
         return type(model)(**given.config)  # what __init__ was given; Keras keeps it where that is plain values
     with _compiling_nothing():
+        if isinstance(model, keras.Sequential) or type(model) is keras.Model or isinstance(model, keras.src.Functional):
+            return keras.models.clone_model(model, clone_function=_cloned_layer, recursive=True)
         return keras.models.clone_model(model)
+
+
+def _cloned_layer(layer: Any) -> Any:
+    """Return a layer with the same configuration, or else one that was given the same arguments.
+
+    Many layers of people's own cannot be made from their configuration, for want of a `get_config` or of `**kwargs`.
+    """
+    try:
+        return type(layer).from_config(layer.get_config())
+    except Exception:
+        given = getattr(layer, "_auto_config", None)
+        if given is None:
+            raise
+        twin = type(layer)(**given.config)
+        twin.name = layer.name
+        return twin
 
 
 @contextmanager

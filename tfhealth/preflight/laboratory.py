@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,10 +100,14 @@ class Laboratory:
 
     def _yielded(self, one: Experiment) -> Any:
         """Return what an experiment yields; whatever it draws, the next one begins with the same seed."""
-        trial = Trial(self.seed, self.model, self.samples, self.validation, self._deadline)
+        trial = Trial(self.seed, self.model, self.samples, self.validation, self._deadline, self._noted(one.name))
         trial.check_time()
-        with untouched(self.seed):
+        with untouched(self.seed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of clones; the model's own training will say them again
             return one.run(trial)
+
+    def _noted(self, name: str) -> Callable[[str], None]:
+        return partial(self.recorder.note, str(Site("experiment", name)))
 
     def _write(self, site: Site, values: Mapping[str, Floats]) -> None:
         """Record series, those of the same length side by side."""

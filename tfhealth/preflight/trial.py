@@ -37,6 +37,7 @@ class Trial:
     _samples: Samples
     _validation: Samples | None
     _deadline: float
+    _note: Callable[[str], None] = print
 
     def model(self, *, fresh: bool = False, plain: bool = False, **changes: Any) -> Any:
         """Return a clone of the compiled model, with an optimizer that took no step yet.
@@ -142,6 +143,10 @@ class Trial:
             batch = rows_of(x, rows), rows_of(y, rows)
             losses.append(float(model.train_on_batch(*batch, return_dict=True)["loss"]))
         return np.array(losses)
+
+    def note(self, why: str) -> None:
+        """Say something in the notes of the run: what an experiment met that its numbers do not tell."""
+        self._note(" ".join(why.split())[:500])
 
     def check_time(self) -> None:
         """Raise where no time is left; whoever takes many steps calls this before each."""
