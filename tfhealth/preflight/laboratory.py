@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,8 +101,7 @@ class Laboratory:
         """Return what an experiment yields; whatever it draws, the next one begins with the same seed."""
         trial = Trial(self.seed, self.model, self.samples, self.validation, self._deadline, self._noted(one.name))
         trial.check_time()
-        with untouched(self.seed), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of clones; the model's own training will say them again
+        with untouched(self.seed):
             return one.run(trial)
 
     def _noted(self, name: str) -> Callable[[str], None]:

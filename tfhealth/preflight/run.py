@@ -21,7 +21,7 @@ from tfhealth.recorder import Recorder, run_directory
 from tfhealth.result import Result
 from tfhealth.rules import Checklist, load_checklist
 
-__all__ = ["preflight"]
+__all__ = ["check_model", "preflight"]
 
 _SEED = 1234
 
@@ -68,7 +68,7 @@ def preflight(
         >>> import tfhealth
         >>> result = tfhealth.preflight(model, x_train, y_train, formats="html", verbose=0)
     """
-    _check_model(model)
+    check_model(model)
     samples = gathered(x, y)
     validation = None if validation_data is None else _validation(validation_data)
     if isinstance(budget, bool) or not isinstance(budget, int | float) or not budget > 0:
@@ -101,7 +101,8 @@ def _open(folder: Path) -> Recorder:
         raise UsageError(f"{folder} cannot be written: {error}") from error
 
 
-def _check_model(model: Any) -> None:
+def check_model(model: Any) -> None:
+    """Raise `UsageError` where a model cannot be cloned and trained."""
     if keras.backend.backend() != "tensorflow":
         raise UsageError(f"tfhealth tries Keras on TensorFlow; the backend is {keras.backend.backend()!r}.")
     if not isinstance(model, keras.Model):
