@@ -39,6 +39,7 @@ FLOORS = [
     "console",
     "capture",
     "preflight",
+    "testing",
     "cli",
 ]
 """The lowest first; a floor imports itself and those below. `tfhealth/__init__` and `__main__` stand on top of all."""
@@ -133,9 +134,9 @@ def loaded(code: str, watched: list[str]) -> list[str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_nothing_but_capture_and_preflight_loads_tensorflow():
+def test_nothing_but_capture_preflight_and_testing_loads_tensorflow():
     """Every other module is imported, in one interpreter, and the whole command line is built."""
-    names = [name for name in modules() if floor(name) not in ("capture", "preflight") and name != "tfhealth.__main__"]
+    names = [name for name in modules() if floor(name) not in ("capture", "preflight", "testing") and name != "tfhealth.__main__"]
     assert len(names) > 30
     code = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
     assert loaded(f"{code}\nfrom tfhealth.cli.main import build_parser; build_parser()", ["tensorflow", "keras"]) == []

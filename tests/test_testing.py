@@ -58,7 +58,7 @@ SICK = {
         "a sample alone is predicted something else",
     ),
     assert_outputs_depend_on_inputs: (network(layers.Dense(8, **CUT)), "output 0 is the same for every sample"),
-    assert_loss_at_chance: (network(layers.Dense(64, kernel_initializer=WIDE)), "that of a guess would be 1.099"),
+    assert_loss_at_chance: (network(layers.Dense(64, kernel_initializer=WIDE)), "that of a guess 1.099"),
     assert_saves_and_loads: (network(Numbered()), "predicts something else"),
 }
 

@@ -155,13 +155,11 @@ def assert_loss_at_chance(model: Any, x: Any, y: Any = None, *, tolerance: float
             raise UsageError("the targets are no classes of which there are several; there is no loss of a guess")
         clone, batch = trial.model(fresh=True, plain=True), trial.sample(256)
         loss = clone.evaluate(*batch, verbose=0, return_dict=True)["loss"]
-        shapes = [
-            one.shape[-1] for one in keras.tree.flatten(clone.predict(rows_of(batch[0], np.arange(1)), verbose=0))
-        ]
-    chance = math.log(max(2, int(shapes[0])))
+        answer = clone.predict(rows_of(batch[0], np.arange(1)), verbose=0)
+    chance = math.log(max(2, int(keras.tree.flatten(answer)[0].shape[-1])))
     _that(
         abs(loss - chance) <= tolerance * chance,
-        f"the first loss is {loss:.4g}, and that of a guess would be {chance:.4g}; at most {tolerance:.0%} off is usual",
+        f"the first loss is {loss:.4g}, and that of a guess {chance:.4g}; at most {tolerance:.0%} off is right",
     )
 
 
