@@ -33,7 +33,7 @@ def test_fifty_samples_are_learned_by_a_wide_model_only(tmp_path):
     """The loss of a healthy one goes, dropout and regularization or not; one bottleneck of nothing keeps it."""
     stack = [layers.Dense(64, "relu", kernel_regularizer="l2"), layers.Dropout(0.5)]
     result = said(tmp_path, network(*stack, optimizer=0.01), "overfit_fifty", "gold.overfit-tiny")[1]
-    assert next(one.verdict for one in result.rules if one.rule == "GOLD002") == "pass"
+    assert next(one.verdict for one in result.rules if one.rule == "GOLD051") == "pass"
     closed = layers.Dense(64, "relu", bias_initializer=keras.initializers.Constant(-50.0))
     assert said(tmp_path, network(closed, optimizer=0.0001), "overfit_fifty", "gold.overfit-tiny")[0] == "fail"
 
@@ -43,7 +43,7 @@ def test_fifty_samples_take_fifty(tmp_path):
     verdict, result = said(tmp_path, network(), "overfit_fifty", "gold.overfit-tiny", X[:20], Y[:20])
     assert verdict == "not_measured"
     reasons = {one.rule: (one.verdict, one.reason) for one in result.rules}
-    assert reasons["GOLD002"] == ("not_applicable", "there are 20 samples, and it takes 50")
+    assert reasons["GOLD051"] == ("not_applicable", "there are 20 samples, and it takes 50")
 
 
 def test_labels_of_others_are_not_learned_as_well(tmp_path):
@@ -113,7 +113,7 @@ class Forced(layers.Layer):
         return self.inner(inputs, training=True)
 
 
-@pytest.mark.parametrize(("kind", "rule"), [("dropout", "GOLD005"), ("normalization", "GOLD006")])
+@pytest.mark.parametrize(("kind", "rule"), [("dropout", "GOLD054"), ("normalization", "GOLD055")])
 def test_a_layer_that_stays_in_training_mode_is_found(kind, rule, tmp_path):
     """Dropout makes answers random, batch normalization makes them depend on the batch."""
     verdict, result = said(
