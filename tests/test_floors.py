@@ -43,6 +43,7 @@ FLOORS = [
     "capture",
     "preflight",
     "replay",
+    "testing",
     "cli",
 ]
 """The lowest first; a floor imports itself and those below. `tfhealth/__init__` and `__main__` stand on top of all."""
@@ -137,9 +138,10 @@ def loaded(code: str, watched: list[str]) -> list[str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_nothing_but_capture_preflight_and_replay_loads_tensorflow():
+def test_nothing_but_capture_preflight_replay_and_testing_loads_tensorflow():
     """Every other module is imported, in one interpreter, and the whole command line is built."""
-    names = [name for name in modules() if floor(name) not in ("capture", "preflight", "replay") and name != "tfhealth.__main__"]
+    apart = {"capture", "preflight", "replay", "testing", "__main__"}
+    names = [name for name in modules() if floor(name) not in apart]
     assert len(names) > 30
     code = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
     assert loaded(f"{code}\nfrom tfhealth.cli.main import build_parser; build_parser()", ["tensorflow", "keras"]) == []

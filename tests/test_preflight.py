@@ -19,6 +19,8 @@ from tests.helpers import RULE, write_rules
 from tests.models import KINDS, data, state
 from tfhealth import RuleError, UsageError, experiment, load_checklist, load_run
 from tfhealth.experiments import find, plugins
+from tfhealth.preflight.source import gathered
+from tfhealth.preflight.trial import Trial
 from tfhealth.series import Probe, Site
 from tfhealth.statistics import find as find_statistic
 from tfhealth.statistics import statistic_names
@@ -268,7 +270,6 @@ def test_every_kind_of_model_is_cloned(kind, tmp_path):
 
 def test_a_clone_is_compiled_like_its_model():
     """A loss that is registered nowhere is kept, a settings-bearing one too, and the optimizer starts anew."""
-    from tfhealth.preflight.trial import Trial
 
     class Powered(keras.losses.Loss):
         def __init__(self, power=1):
@@ -281,7 +282,7 @@ def test_a_clone_is_compiled_like_its_model():
     model, x, y = classifier(loss=Powered(3), steps_per_execution=2, jit_compile=False)
     model.fit(x, y, verbose=0)
     model.optimizer.learning_rate = 0.125
-    clone = Trial(1, model, (x, y), float("inf")).model()
+    clone = Trial(1, model, gathered(x, y), None, float("inf")).model()
     assert all(np.array_equal(one, other) for one, other in zip(clone.get_weights(), model.get_weights(), strict=True))
     assert (clone.loss.power, clone.loss is model.loss, clone.steps_per_execution) == (3, False, 2)
     assert (float(clone.optimizer.learning_rate), int(clone.optimizer.iterations)) == (0.125, 0)
@@ -369,7 +370,7 @@ def test_arguments_of_the_decorator_that_cannot_be_meant_are_refused(statistics,
         ({"model": 3}, "model must be a Keras model, received int"),
         ({"model": keras.Sequential([layers.Dense(1)])}, "the model is not compiled"),
         ({"x": [1.0, 2.0]}, "x must be an array or a structure of arrays, received float"),
-        ({"x": tf.data.Dataset.from_tensor_slices([[1.0]])}, "x must be an array .* pass one batch"),
+        ({"x": tf.data.Dataset.from_tensor_slices([[1.0]])}, "brings its own targets; leave y out"),
         ({"x": np.empty((0, 4))}, "x holds no samples|same number of samples"),
         ({"y": np.zeros(7)}, r"the same number of samples, received \[7, 40\]"),
         ({"budget": 0}, "budget must be a number of seconds above 0, received 0"),
@@ -410,3 +411,61 @@ def test_it_can_be_called_however_it_was_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "5\n"
+
+
+def batches_of(x, y, size=10):
+    return ((x[start : start + size], y[start : start + size]) for start in range(0, len(x), size))
+
+
+class Batches(keras.utils.PyDataset):
+    """Ten samples a batch."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.x) // 10
+
+    def __getitem__(self, index):
+        return self.x[10 * index :][:10], self.y[10 * index :][:10]
+
+
+@pytest.mark.parametrize("how", ["dataset", "PyDataset", "generator", "tensors"])
+def test_whatever_fit_takes_is_gathered(how):
+    """The same samples in the same order; the size of a batch is remembered, and a generator's batches."""
+    _, x, y = classifier()
+    given = {
+        "dataset": (tf.data.Dataset.from_tensor_slices((x, y)).batch(10),),
+        "PyDataset": (Batches(x, y),),
+        "generator": (batches_of(x, y),),
+        "tensors": (tf.constant(x), tf.constant(y)),
+    }[how]
+    samples = gathered(*given)
+    assert np.array_equal(samples.x, x)
+    assert np.array_equal(samples.y, y)
+    assert (samples.complete, samples.batch_size, len(samples.taken)) == (
+        (True, 32, 0) if how == "tensors" else (True, 10, 4)
+    )
+
+
+def test_no_more_than_a_bound_is_gathered():
+    """Of arrays rows from all over, of an endless generator its first batches."""
+    rows = np.arange(100_000)
+    spread = gathered(rows[:, None], rows)
+    assert (len(spread), spread.y[0], spread.y[-1], spread.complete) == (4096, 0, 99_999, False)
+    endless = ((np.zeros((64, 2)), np.zeros(64)) for _ in iter(int, 1))
+    first = gathered(endless)
+    assert (len(first), first.complete) == (4096, False)
+
+
+def test_a_plain_clone_has_nothing_that_makes_learning_by_heart_harder():
+    """Dropout, noise, augmentation and regularization are gone in it, and still there in the caller's model."""
+    stack = [layers.RandomFlip(), layers.Flatten(), layers.Dense(4, kernel_regularizer="l2"), layers.GaussianNoise(0.5)]
+    model = keras.Sequential([keras.Input((4, 4, 1)), *stack, layers.Dropout(0.5), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.random.default_rng(0).normal(size=(8, 4, 4, 1)).astype("float32"), np.zeros((8, 1), "float32")
+    clone = Trial(1, model, gathered(x, y), None, float("inf")).model(plain=True)
+    assert np.array_equal(clone(x, training=True), clone(x, training=False))
+    assert (clone.losses, len(model.losses), model.layers[-2].rate) == ([], 1, 0.5)
+    assert not np.array_equal(model(x, training=True), model(x, training=False))

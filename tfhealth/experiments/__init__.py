@@ -5,7 +5,7 @@ what it yielded, like everything else. This package needs no TensorFlow; an expe
 """
 
 from tfhealth.experiments.builtin import EXPERIMENTS
-from tfhealth.experiments.model import Experiment, experiment
-from tfhealth.experiments.plugins import find, load, names, yielding
+from tfhealth.experiments.model import Experiment, Inapplicable, experiment
+from tfhealth.experiments.plugins import find, load, names, quick, yielding
 
-__all__ = ["EXPERIMENTS", "Experiment", "experiment", "find", "load", "names", "yielding"]
+__all__ = ["EXPERIMENTS", "Experiment", "Inapplicable", "experiment", "find", "load", "names", "quick", "yielding"]

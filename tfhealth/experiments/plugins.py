@@ -10,7 +10,7 @@ from tfhealth.errors import nearest
 from tfhealth.experiments.builtin import EXPERIMENTS
 from tfhealth.experiments.model import NAME, Experiment
 
-__all__ = ["GROUP", "find", "load", "names", "offered", "yielding"]
+__all__ = ["GROUP", "find", "load", "names", "offered", "quick", "yielding"]
 
 GROUP = "tfhealth.experiments"
 """The entry point group: the name is the experiment's, the value is `module:attribute`."""
@@ -47,6 +47,14 @@ def find(name: str) -> Experiment:
         raise ValueError(
             f"experiment {name!r} does not exist; legal: {', '.join(legal)}{nearest(name, legal)}"
         ) from None
+
+
+def quick(name: str) -> bool:
+    """Whether the experiment `name` is part of a quick preflight; of one that cannot be loaded it is not known: yes."""
+    try:
+        return find(name).quick
+    except ValueError:
+        return True
 
 
 def yielding(statistic: str | None = None) -> tuple[Experiment, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from tfhealth.experiments import quick
 from tfhealth.plan import described, fits
 from tfhealth.rules.model import Measure
 from tfhealth.run import Run
@@ -39,6 +40,7 @@ def raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoRe
         Absent: it was not measured.
     """
     if kind == "experiment":
+        _raise_inapplicable(measure, run)
         raise Absent(_why_not_tried(measure, run))
     seen = [described(site, attributes) for site, attributes in run.sites.items() if site.kind == kind]
     if seen and not any(fits(measure.where, attributes) for attributes in seen):
@@ -59,6 +61,15 @@ def raise_unfit(measure: Measure) -> NoReturn:
     raise Undecided("not_applicable", f"no {measure.kind} of the kind that this rule is about")
 
 
+def _raise_inapplicable(measure: Measure, run: Run) -> None:
+    """Raise where the experiment was begun and found nothing to try."""
+    for site, attributes in run.sites.items():
+        if site.kind == "experiment" and fits(measure.where, described(site, attributes)):
+            why = attributes.get("inapplicable")
+            if why is not None:
+                raise Undecided("not_applicable", str(why))
+
+
 def _why_not_tried(measure: Measure, run: Run) -> str:
     """Return why an experiment yielded nothing: what went wrong with it, or how to have it run."""
     for site, attributes in run.sites.items():
@@ -66,7 +77,8 @@ def _why_not_tried(measure: Measure, run: Run) -> str:
             return next((note.why for note in run.notes if note.subject == str(site)), f"{site} yielded nothing")
     name = measure.where.get("name")
     which = f"the experiment {name}" if isinstance(name, str) else "an experiment"
-    return f"a fit does not show this: `tfhealth.preflight(model, x, y)` runs {which}"
+    how = ', experiments="full"' if isinstance(name, str) and not quick(name) else ""
+    return f"a fit does not show this: `tfhealth.preflight(model, x, y{how})` runs {which}"
 
 
 def why_missing(run: Run, kind: str, statistic: str) -> str:

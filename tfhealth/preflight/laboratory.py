@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tfhealth.capture import facts
-from tfhealth.experiments import Experiment, find
+from tfhealth.experiments import Experiment, Inapplicable, find
+from tfhealth.preflight.source import Samples
 from tfhealth.preflight.trial import OutOfTime, Trial
 from tfhealth.preflight.untouched import untouched
 from tfhealth.recorder import Recorder
@@ -29,14 +31,16 @@ class Laboratory:
 
     Args:
         model: the caller's compiled model.
-        data: its inputs and targets.
+        samples: its inputs and targets.
+        validation: those of the validation data, or None.
         recorder: where everything goes.
         budget: seconds for all experiments together, from now on.
         seed: with which each experiment begins.
     """
 
     model: Any
-    data: tuple[Any, Any]
+    samples: Samples
+    validation: Samples | None
     recorder: Recorder
     budget: float
     seed: int
@@ -71,17 +75,20 @@ class Laboratory:
     def _attempt(self, name: str) -> None:
         site = Site("experiment", name)
         began = time.monotonic()
+        inapplicable = None
         try:
             found = find(name)
             values = _checked(found, self._yielded(found))
         except OutOfTime:
             what = f"the budget of {self.budget:g} s ended during it" if began < self._deadline else self._late()
             self.recorder.note(str(site), f"not measured: {what}; a larger one is `preflight(…, budget=…)`")
+        except Inapplicable as reason:
+            inapplicable = str(reason)
         except (Exception, SystemExit) as error:
             self.recorder.note(str(site), f"not measured: {_told(error)}")
         else:
             self._write(site, values)
-        self.recorder.site(site, {"seconds": round(time.monotonic() - began, 3)})
+        self.recorder.site(site, {"seconds": round(time.monotonic() - began, 3), "inapplicable": inapplicable})
 
     @property
     def _deadline(self) -> float:
@@ -92,10 +99,13 @@ class Laboratory:
 
     def _yielded(self, one: Experiment) -> Any:
         """Return what an experiment yields; whatever it draws, the next one begins with the same seed."""
-        trial = Trial(self.seed, self.model, self.data, self._deadline)
+        trial = Trial(self.seed, self.model, self.samples, self.validation, self._deadline, self._noted(one.name))
         trial.check_time()
         with untouched(self.seed):
             return one.run(trial)
+
+    def _noted(self, name: str) -> Callable[[str], None]:
+        return partial(self.recorder.note, str(Site("experiment", name)))
 
     def _write(self, site: Site, values: Mapping[str, Floats]) -> None:
         """Record series, those of the same length side by side."""

@@ -16,11 +16,12 @@ from tfhealth.errors import UsageError
 from tfhealth.experiments import find, names
 from tfhealth.plan import Plan
 from tfhealth.preflight.laboratory import Laboratory
+from tfhealth.preflight.source import Samples, gathered
 from tfhealth.recorder import Recorder, run_directory
 from tfhealth.result import Result
 from tfhealth.rules import Checklist, load_checklist
 
-__all__ = ["preflight"]
+__all__ = ["check_model", "preflight"]
 
 _SEED = 1234
 
@@ -29,7 +30,8 @@ def preflight(
     model: Any,
     x: Any,
     y: Any = None,
-    experiments: str | Sequence[str] | None = None,
+    experiments: str | Sequence[str] = "quick",
+    validation_data: Any = None,
     rules: str | os.PathLike[str] | None = None,
     profile: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -43,9 +45,12 @@ def preflight(
 
     Args:
         model: a compiled model.
-        x: inputs, an array or a structure of arrays; of a data set, one batch of it.
-        y: targets, likewise.
-        experiments: names, a list or one text with commas; by default what the rules in force read.
+        x: what `fit` takes: an array or a structure of arrays, a `tf.data.Dataset`, a `PyDataset` or a generator. At
+            most 4,096 samples are used; a generator loses the batches that are taken from it.
+        y: targets, where x is arrays.
+        experiments: "quick", "full", or names, a list or one text with commas. By default "quick": what is a matter of
+            seconds for a small network, as far as the rules in force read it.
+        validation_data: (x, y) of arrays or one of the others, as for `fit`.
         rules: a folder of rule files, a pack's folder or the name of an installed pack, instead of the built-in rules.
         profile: which packs are in force and what differs in their rules; as for `HealthCallback`.
         out: folder in which the run directory is made, `tfhealth_runs/` by default.
@@ -63,19 +68,19 @@ def preflight(
         >>> import tfhealth
         >>> result = tfhealth.preflight(model, x_train, y_train, formats="html", verbose=0)
     """
-    _check_model(model)
-    data = (_arrays(x, "x"), _arrays(y, "y"))
-    _check_lengths(data)
+    check_model(model)
+    samples = gathered(x, y)
+    validation = None if validation_data is None else _validation(validation_data)
     if isinstance(budget, bool) or not isinstance(budget, int | float) or not budget > 0:
         raise UsageError(f"budget must be a number of seconds above 0, received {budget!r}")
     kinds = report.parse_formats(formats)
     checklist = load_checklist(rules, profile)
-    chosen = _asked_for(checklist) if experiments is None else _named(experiments)
+    chosen = _chosen(experiments, checklist)
     folder = run_directory(Path("tfhealth_runs" if out is None else out), f"{model.name}-preflight").absolute()
     recorder = _open(folder)
     try:
         recorder.meta(name=f"{model.name}-preflight", preflight=list(chosen), budget=float(budget), seed=_SEED)
-        laboratory = Laboratory(model, data, recorder, float(budget), _SEED)
+        laboratory = Laboratory(model, samples, validation, recorder, float(budget), _SEED)
         laboratory.record_facts()
         laboratory.run(chosen, verbose)
         recorder.finish("completed")
@@ -96,7 +101,8 @@ def _open(folder: Path) -> Recorder:
         raise UsageError(f"{folder} cannot be written: {error}") from error
 
 
-def _check_model(model: Any) -> None:
+def check_model(model: Any) -> None:
+    """Raise `UsageError` where a model cannot be cloned and trained."""
     if keras.backend.backend() != "tensorflow":
         raise UsageError(f"tfhealth tries Keras on TensorFlow; the backend is {keras.backend.backend()!r}.")
     if not isinstance(model, keras.Model):
@@ -105,21 +111,17 @@ def _check_model(model: Any) -> None:
         raise UsageError("the model is not compiled; call model.compile(optimizer, loss) first")
 
 
-def _arrays(data: Any, name: str) -> Any:
-    """Check that data are arrays; a data set is not read, since reading it can change what it yields later."""
-    for one in keras.tree.flatten(data):
-        if one is not None and not (hasattr(one, "shape") and hasattr(one, "__getitem__") and len(one.shape)):
-            what = f"{name} must be an array or a structure of arrays, received {type(one).__name__}"
-            raise UsageError(f"{what}; of a data set, pass one batch: x, y = next(iter(dataset))")
-    return data
+def _validation(given: Any) -> Samples:
+    """Return samples of what `fit` takes as `validation_data`."""
+    if isinstance(given, tuple | list) and len(given) in (2, 3):
+        return gathered(given[0], given[1], "validation_data")
+    return gathered(given, None, "validation_data")
 
 
-def _check_lengths(data: tuple[Any, Any]) -> None:
-    lengths = {int(one.shape[0]) for part in data for one in keras.tree.flatten(part) if one is not None}
-    if not lengths or not all(lengths):
-        raise UsageError("x holds no samples")
-    if len(lengths) > 1:
-        raise UsageError(f"all arrays of x and y have the same number of samples, received {sorted(lengths)}")
+def _chosen(experiments: str | Sequence[str], checklist: Checklist) -> tuple[str, ...]:
+    if experiments in ("quick", "full"):
+        return tuple(name for name in _asked_for(checklist) if experiments == "full" or find(name).quick)
+    return _named(experiments)
 
 
 def _asked_for(checklist: Checklist) -> tuple[str, ...]:

@@ -1,16 +1,21 @@
-"""(compiled model, data) -> `Trial`: fresh clones of the one and copies from the head of the other."""
+"""(compiled model, samples) -> `Trial`: fresh clones of the one and copies from the other, and a time to be done by."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+
+from tfhealth.experiments import Inapplicable
+from tfhealth.preflight.clones import cloned, compiled_like
+from tfhealth.preflight.plain import plainly
+from tfhealth.preflight.source import Samples, rows_of
+from tfhealth.series import Floats, Ints
 
 __all__ = ["OutOfTime", "Trial"]
 
@@ -29,25 +34,119 @@ class Trial:
 
     seed: int
     _model: Any
-    _data: tuple[Any, Any]
+    _samples: Samples
+    _validation: Samples | None
     _deadline: float
+    _note: Callable[[str], None] = print
 
-    def model(self) -> Any:
-        """Return a fresh clone of the compiled model: its weights and settings, an optimizer that took no step yet."""
+    def model(self, *, fresh: bool = False, plain: bool = False, **changes: Any) -> Any:
+        """Return a clone of the compiled model, with an optimizer that took no step yet.
+
+        Args:
+            fresh: with weights that its initializers draw, as if it had never been trained; else with the model's own.
+            plain: without dropout, noise, augmentation, weight and activity regularization.
+            changes: arguments of `compile` in place of those that the model was compiled with.
+        """
         self.check_time()
-        clone = _uncompiled_clone(self._model)
-        if self._model.built:
-            if not clone.built:
-                clone(keras.tree.map_structure(keras.ops.convert_to_tensor, self.batch(1)[0]))
-            clone.set_weights([np.array(one) for one in self._model.get_weights()])
-        _compile_like(clone, self._model)
+        clone = cloned(self._model, self.batch(1)[0], weights=not fresh)
+        if plain:
+            plainly(clone)
+        compiled_like(clone, self._model, changes)
         return clone
 
     def batch(self, n: int) -> tuple[Any, Any]:
         """Return (x, y) of the first n samples, or of all where there are fewer: NumPy arrays, structured as given."""
+        return self._rows(self._samples, np.arange(min(n, len(self._samples))))
+
+    def sample(self, n: int) -> tuple[Any, Any]:
+        """Return (x, y) of n samples from all over the data, in random order, the same at each call."""
+        rows = np.random.default_rng(self.seed).permutation(len(self._samples))[:n]
+        return self._rows(self._samples, rows)
+
+    def validation(self, n: int) -> tuple[Any, Any] | None:
+        """Return (x, y) of n samples of the validation data in random order; None where none were given."""
+        if self._validation is None:
+            return None
+        rows = np.random.default_rng(self.seed).permutation(len(self._validation))[:n]
+        return self._rows(self._validation, rows)
+
+    def _rows(self, samples: Samples, rows: Ints) -> tuple[Any, Any]:
         self.check_time()
-        x, y = (keras.tree.map_structure(lambda one: np.array(one[:n]), part) for part in self._data)
-        return x, y
+        return rows_of(samples.x, rows), rows_of(samples.y, rows)
+
+    @property
+    def size(self) -> int:
+        """Samples that `batch` and `sample` can give."""
+        return len(self._samples)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples a batch of the caller's data; Keras's 32 for arrays."""
+        return self._samples.batch_size
+
+    @cached_property
+    def classes(self) -> Ints | None:
+        """The class of each sample, int64[n], in the order of `batch`; None where the model has no single class output.
+
+        Known by the loss and the targets: one-hot rows, integers under a sparse loss, or 0 and 1 under a binary one.
+        """
+        y = self._samples.y
+        if y is None or len(keras.tree.flatten(y)) != 1:
+            return None
+        return _classes(np.asarray(keras.tree.flatten(y)[0]), _name(self._model.loss))
+
+    def features(self, x: Any) -> Floats:
+        """Return inputs as one table, float64[n, d], every number of a sample side by side.
+
+        Raises:
+            Inapplicable: they are text or other things that are no numbers.
+        """
+        arrays = [np.asarray(one) for one in keras.tree.flatten(x)]
+        if not all(one.dtype.kind in "biuf" for one in arrays):
+            raise Inapplicable("the inputs are no numbers")
+        return np.concatenate([one.reshape(len(one), -1).astype(np.float64) for one in arrays], axis=1)
+
+    def learn(
+        self,
+        model: Any,
+        x: Any,
+        y: Any,
+        steps: int,
+        *,
+        batch_size: int | None = None,
+        each: Callable[[int], None] | None = None,
+    ) -> Floats:
+        """Train a clone for some steps on random batches; return the batch's loss before each step, float64[steps].
+
+        The batches are the same for every model that is given the same x, y and size, so that what two clones learn
+        can be compared step by step.
+
+        Args:
+            model: of `model()`.
+            x: inputs.
+            y: targets.
+            steps: how many.
+            batch_size: samples a batch, by default that of the caller's data.
+            each: called with the number of each step before it is taken.
+        """
+        generator, count = np.random.default_rng(self.seed), len(keras.tree.flatten(x)[0])
+        size = min(batch_size or self.batch_size, count)
+        losses, order = [], np.empty(0, np.int64)
+        for step in range(steps):
+            self.check_time()
+            if each is not None:
+                each(step)
+            if len(order) < size:
+                order = generator.permutation(count)
+            rows, order = order[:size], order[size:]
+            model.reset_metrics()  # else Keras returns a mean over all steps so far
+            batch = rows_of(x, rows), rows_of(y, rows)
+            losses.append(float(model.train_on_batch(*batch, return_dict=True)["loss"]))
+        return np.array(losses)
+
+    def note(self, why: str) -> None:
+        """Say something in the notes of the run: what an experiment met that its numbers do not tell."""
+        self._note(" ".join(why.split())[:500])
 
     def check_time(self) -> None:
         """Raise where no time is left; whoever takes many steps calls this before each."""
@@ -55,69 +154,24 @@ class Trial:
             raise OutOfTime
 
 
-def _uncompiled_clone(model: Any) -> Any:
-    """Return a model of the same architecture with weights of its own."""
-    given = getattr(model, "_auto_config", None)
-    if given is not None and type(model).get_config is keras.Model.get_config:  # neither Sequential nor functional
-        return type(model)(**given.config)  # what __init__ was given; Keras keeps it where that is plain values
-    with _compiling_nothing():
-        return keras.models.clone_model(model)
+def _name(loss: Any) -> str:
+    """Return the name of a compiled loss in snake case; empty where there is none or there are several."""
+    if isinstance(loss, Mapping | list | tuple):
+        flat = keras.tree.flatten(loss)
+        return _name(flat[0]) if len(flat) == 1 else ""
+    text = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
+    return str(text)
 
 
-@contextmanager
-def _compiling_nothing() -> Iterator[None]:
-    """Keep `clone_model` from compiling: it does so from a configuration, which a loss of the user's may not have."""
-    shadows = {"get_compile_config": lambda self: {}, "compile_from_config": lambda self, config: None}
-    try:
-        for name, method in shadows.items():
-            setattr(keras.Model, name, method)
-        yield
-    finally:
-        for name in shadows:
-            delattr(keras.Model, name)
-
-
-def _compile_like(clone: Any, model: Any) -> None:
-    """Compile a clone with the settings of `model`, and with objects of its own.
-
-    The loss is a twin of the object itself, since a class or function that is registered nowhere cannot be made again
-    from its configuration. The optimizer is made from its settings as they stand now.
-    """
-    if type(model).compile is not keras.Model.compile:
-        if type(model).compile_from_config is keras.Model.compile_from_config:
-            raise TypeError(f"{type(model).__name__} has its own compile(), and no compile_from_config() to repeat it")
-        clone.compile_from_config(model.get_compile_config())
-        return
-    settings = dict(model._compile_config.config)
-    settings |= {name: _metrics(settings.get(name)) for name in ("metrics", "weighted_metrics")}
-    settings["loss"] = _losses(settings.get("loss"))
-    settings["optimizer"] = type(model.optimizer).from_config(model.optimizer.get_config())
-    clone.compile(**settings)
-
-
-def _losses(given: Any) -> Any:
-    """Return the same losses, each object of Keras's a twin with the same attributes.
-
-    `copy.deepcopy` is no help: Keras copies by way of the configuration.
-    """
-    if isinstance(given, Mapping):
-        return {name: _losses(one) for name, one in given.items()}
-    if isinstance(given, list | tuple):
-        return [_losses(one) for one in given]
-    if not isinstance(given, keras.Loss):
-        return given
-    held = vars(given)
-    if any(isinstance(one, keras.Variable | keras.Layer | tf.Variable) for one in held.values()):
-        raise TypeError(f"the loss {type(given).__name__} holds variables, of which a clone cannot have its own")
-    twin = object.__new__(type(given))
-    twin.__dict__.update(held)
-    return twin
-
-
-def _metrics(given: Any) -> Any:
-    """Return the same metrics, and for each object that has a state another one."""
-    if isinstance(given, Mapping):
-        return {name: _metrics(one) for name, one in given.items()}
-    if isinstance(given, list | tuple):
-        return [_metrics(one) for one in given]
-    return type(given).from_config(given.get_config()) if isinstance(given, keras.Metric) else given
+def _classes(y: Any, loss: str) -> Ints | None:
+    whole = y.dtype.kind in "biuf" and np.all(np.isfinite(y)) and np.array_equal(y, np.round(y))
+    if not whole:
+        return None
+    if y.ndim == 2 and y.shape[1] > 1:
+        one_hot = bool(((y.sum(1) == 1) & (y.max(1) == 1)).all())
+        return np.asarray(y.argmax(1), np.int64) if one_hot else None
+    if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
+        return None
+    if "crossentropy" in loss or "hinge" in loss or y.dtype.kind in "bui":
+        return np.asarray(y.reshape(-1), np.int64)
+    return None

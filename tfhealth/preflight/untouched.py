@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,7 +34,9 @@ def untouched(seed: int) -> Iterator[None]:
         eager._seed, eager._rng = seed, random.Random(seed)  # noqa: S311 - as TensorFlow does it
         global_state.set_global_attribute(_SEED, seed)
         global_state.set_global_attribute(_GENERATOR, None)  # made anew from the seed when it is needed
-        yield
+        with warnings.catch_warnings():  # of clones; the model's own training will say them again
+            warnings.simplefilter("ignore")
+            yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
