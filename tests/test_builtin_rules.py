@@ -203,6 +203,8 @@ def shown(rule: Rule, kind: str, example: Example) -> dict[str, object]:
         "value": attribute if attribute is not None or outcome.by == "missing" else outcome.value,
         "severity": outcome.severity,
         "count": 3,
+        "places": "weight dense/kernel, weight dense_1/kernel, weight dense_2/kernel",
+        "interval": "between step 11, the last clean probe, and step 12",
     }
 
 
@@ -374,7 +376,10 @@ def test_code_in_the_advice_is_python(rule: Rule):
 def test_every_legal_name_of_a_message_has_facts_behind_it():
     """The table above provides each name that a message may use, so that none is left out of these tests by mistake."""
     provided = {name for attributes in RECORDED.values() for name in attributes}
-    assert set(NAMES) - provided == {"kind", "site", "step", "value", "low", "high", "severity", "count"}
+    assert set(NAMES) - provided == {"kind", "site", "step", "value", "low", "high", "severity", "count"} | {
+        "places",
+        "interval",
+    }
 
 
 def recorded(kind: str, statistic: str, rows: list[list[float]]) -> Run:

@@ -22,11 +22,13 @@ _VARIABLE = (
     *("layer", "role", "shape", "parameters", "units", "trainable", "nested", "position", "depth", "output"),
     *("stuck", "joined", "initializer", "expected_std", "fan_in", "regularizer", "strength"),
 )
+_TASK = ("task", "labels", "evidence")
+
 RECORDED = {
     "input": ("consumer", "layer", "normalized", "dtype", "rank", "features", "shape", "whole", "position"),
     "label": (
         *("output_activation", "units", "loss", "rank", "dtype", "shape", "encoding", "classes"),
-        *("one_each", "weighted", "input_rank"),
+        *("one_each", "weighted", "input_rank", *_TASK),
     ),
     "prediction": (
         "activation",
@@ -35,6 +37,7 @@ RECORDED = {
         "from_logits",
         "repaired",
         "averages",
+        "inner_activation",
         "broadcast",
         "rank",
         "dtype",
@@ -43,6 +46,7 @@ RECORDED = {
         "form",
         "encoding",
         "position",
+        *_TASK,
     ),
     "activation": ("layer", "activation", "position", "depth", "output", "weighted", "recurrent", "units", "shape"),
     "gradient": (*_VARIABLE, "connected", "scaled"),

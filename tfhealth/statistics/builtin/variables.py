@@ -112,7 +112,7 @@ STATISTICS = (
         ("first_sum", "first_centered_square_sum", "count"),
         _off_center,
         "",
-        "max(|mean| / std − 4 / √n, 0) before the first update: how far off 0 the weights are in units of their "
+        "max(size of mean / std − 4 / √n, 0) before the first update: how far off 0 the weights are in units of their "
         "spread, less four standard errors; NaN for equal weights",
         POSITIVE,
     ),
