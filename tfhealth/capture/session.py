@@ -13,14 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfhealth.capture import catch, exact, facts, sites
+from tfhealth.capture import catch, exact, facts
 from tfhealth.capture.extras import Asked, Extras
 from tfhealth.capture.journal import HealthWarning, Journal
+from tfhealth.capture.known import Known
 from tfhealth.capture.probes import Drained, Probes
 from tfhealth.capture.replica import elsewhere, unsupported
 from tfhealth.capture.resources import Resources
 from tfhealth.capture.schedule import Schedule
-from tfhealth.capture.sites import Located
 from tfhealth.capture.standin import StandIn, put_back
 from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.told import Facts
@@ -64,6 +64,7 @@ class Session:
     catch_nonfinite: bool = False
     journal: Journal = field(init=False)
     resources: Resources = field(init=False)
+    known: Known = field(init=False)
     _probed: ProbedStep | None = None
     catch: catch.Catch | None = None
     validation: Validation | None = None
@@ -77,7 +78,6 @@ class Session:
     _runs: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     _last_flush: float = 0.0
     _flush_took: float = 0.0
-    _unbuilt: bool = False
 
     @property
     def recorder(self) -> Recorder:
@@ -94,7 +94,7 @@ class Session:
         settings = {"name": self.name, "exact": self.exact, "every": every, "overhead": overhead}
         self.journal = Journal(self.folder, settings)
         self.resources = Resources(self.journal, self.schedule)
-        self._params, self._told = params, told
+        self.known = Known(self.model, self.journal, params, told)
         self._steps_per_epoch, self._count = params.get("steps"), int(self.model.steps_per_execution)
 
     def _prepare(self) -> None:
@@ -103,33 +103,11 @@ class Session:
         with self.guarded("facts"):
             # A model that was compiled anew counts from 0 again.
             self._first_step = max(facts.initial_step(self.model), self.journal.steps_before)
-            self._record_facts()
+            self.known.record()
             self.resources.begin()
         with self.guarded("probes"):
             put_back(self.model, "train_function")  # what a fit before this one left, if it raised
             self._make_probes()
-
-    def _record_facts(self) -> None:
-        found, layers, failed = facts.collect(self.model, self._params, self._told)
-        for name, attributes in found.items():
-            self.journal.fact(name, attributes)
-        for group, why in failed:
-            self.journal.note(group, why)
-        self._unbuilt = not facts.built(self.model)
-        if not self._unbuilt:  # a layer that is not built has neither variables nor its name yet
-            self._record_layers(layers)
-        self.journal.seen([Located(site, None, weight) for site, weight in sites.frozen(self.model)])
-
-    def _record_layers(self, layers: facts.Layers) -> None:
-        for layer, attributes, position in layers:
-            self.journal.site(layer, attributes, position)
-
-    def _record_late(self) -> None:
-        """Record what a model that is built by its first batch has become."""
-        self._unbuilt = False
-        found, layers, _ = facts.collect(self.model, self._params, self._told)
-        self._record_layers(layers)
-        self.journal.fact("model", found["model"] | {"built": False})
 
     def _make_probes(self) -> None:
         strategy = self.model.distribute_strategy
@@ -146,7 +124,7 @@ class Session:
         told = (journal.note, journal.failed, journal.seen)
         first = -1 if journal.steps_before else self._first_step  # a run that goes on had its first step
         probes = Probes(self.model, strategy, self.plan, first, *told, max(64, 2 * self._count))
-        probes.extras = Extras(self.asked, journal, probes.replicas, self._params)
+        probes.extras = Extras(self.asked, journal, probes.replicas, self.known.params)
         self.catch = catch.beside(self.model, journal, probes) if self.catch_nonfinite else None
         keeper = self.catch.keeper if self.catch else None
         self._probed = ProbedStep(self.model, probes, keeper=keeper, fetches=self.resources.fetches)
@@ -189,9 +167,7 @@ class Session:
     def batch_end(self, batch: int) -> None:
         """Take note that an execution, whose last step has this number within the epoch, did find data."""
         self._done = max(self._done, self._epoch_base + batch + 1)
-        if self._unbuilt:
-            with self.guarded("facts"):
-                self._record_late()
+        self.known.record_late()
 
     def _dispatcher(self, own: Any) -> Callable[[Any], Any]:
         """Return a train function for one execution; the first thing it does is to put Keras's own back."""
@@ -282,9 +258,7 @@ class Session:
         with self.guarded("flush"):
             self.flush()
         self._probed = None
-        if self._unbuilt:
-            with self.guarded("facts"):
-                self._record_late()
+        self.known.record_late()
         with self.guarded("run directory"):
             cost = self.schedule.cost
             self.journal.kept(self.recorder.meta, probe_cost=cost, steps=self._first_step + self._done)

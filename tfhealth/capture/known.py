@@ -1,0 +1,58 @@
+"""A model and what a fit was told -> facts and layer sites in a Journal, again once the first batch has built it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfhealth.capture import facts, sites
+from tfhealth.capture.journal import Journal
+from tfhealth.capture.sites import Located
+from tfhealth.capture.told import Facts
+
+__all__ = ["Known"]
+
+
+@dataclass(eq=False)
+class Known:
+    """What can be known of a fit without a step of it.
+
+    Args:
+        model: the compiled model.
+        journal: where it goes.
+        params: what Keras tells callbacks about the fit.
+        told: what the callback was told about it.
+    """
+
+    model: Any
+    journal: Journal
+    params: Mapping[str, Any]
+    told: Sequence[Facts]
+    unbuilt: bool = False
+
+    def record(self) -> None:
+        """Record the facts of a fit that is about to begin."""
+        found, layers, failed = facts.collect(self.model, self.params, self.told)
+        for name, attributes in found.items():
+            self.journal.fact(name, attributes)
+        for group, why in failed:
+            self.journal.note(group, why)
+        self.unbuilt = not facts.built(self.model)
+        if not self.unbuilt:  # a layer that is not built has neither variables nor its name yet
+            self._layers(layers)
+        self.journal.seen([Located(site, None, weight) for site, weight in sites.frozen(self.model)])
+
+    def record_late(self) -> None:
+        """Record what a model that is built by its first batch has become; of others nothing is new."""
+        if not self.unbuilt:
+            return
+        with self.journal.guarded("facts"):
+            self.unbuilt = False
+            found, layers, _ = facts.collect(self.model, self.params, self.told)
+            self._layers(layers)
+            self.journal.fact("model", found["model"] | {"built": False})
+
+    def _layers(self, layers: facts.Layers) -> None:
+        for layer, attributes, position in layers:
+            self.journal.site(layer, attributes, position)
