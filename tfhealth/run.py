@@ -19,7 +19,7 @@ from tfhealth.database import DATABASE, UNREADABLE, cut_off, opened
 from tfhealth.errors import RunError
 from tfhealth.histograms import Histogram
 from tfhealth.samples import Samples
-from tfhealth.series import FROM_HOST, Attribute, Panel, Probe, Series, Site, stack
+from tfhealth.series import BETWEEN_STEPS, FROM_HOST, Attribute, Panel, Probe, Series, Site, stack
 from tfhealth.task import with_tasks
 
 __all__ = ["DATABASE", "SCHEMA_VERSION", "Note", "Run", "Table", "load"]
@@ -89,8 +89,8 @@ class Run:
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """All probed steps, int64[n], ascending; the host writes rows of its own at others."""
-        probed = [table.steps for table in self.tables if not table.kinds <= FROM_HOST]
+        """All probed steps, int64[n], ascending; the host and validation write rows of their own at others."""
+        probed = [table.steps for table in self.tables if not table.kinds <= FROM_HOST | BETWEEN_STEPS]
         return np.unique(np.concatenate([np.empty(0, np.int64), *probed]))
 
     @property
