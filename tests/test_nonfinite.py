@@ -77,7 +77,7 @@ def test_the_report_says_where_and_between_which_steps(tmp_path):
     places = ", ".join(f"{one.kind} {one.name}" for one in finding.sites[:5])
     assert finding.message == (
         "NaN or Inf appeared between step 12, the last clean probe, and step 13, first in small/a; "
-        f"there should never be any. hit in all: {len(finding.sites)}, {places} …."
+        f"there should never be any (hit in all: {len(finding.sites)}, {places} …)."
     )
     assert {"activation", "gradient", "weight"} <= {one.kind for one in finding.sites}
     assert callback.result.run.complete

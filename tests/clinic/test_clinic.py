@@ -30,7 +30,11 @@ def test_sick_program_is_found_with_its_cause_first(pair):
     assert [rule for rule in result.rules if rule.verdict == "error"] == []
 
 
+WITHOUT_PATIENT = {"arch.bells-and-whistles", "track.versions", "track.visualized"}
+"""Rows of which no program is sick alone: extras that hide another fault, the installation, a step without updates."""
+
+
 def test_every_row_that_a_fit_decides_has_a_pair():
     """A rule without a patient has no evidence."""
     decided = {rule.checklist for rule in load_checklist().rules if rule.measure.kinds != ("experiment",)}
-    assert decided - {pair.row for pair in PAIRS} == set()
+    assert decided - {pair.row for pair in PAIRS} == WITHOUT_PATIENT
