@@ -125,7 +125,8 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
         ]),
         ("{site}.", "{sight}.", [
             "10:1 advice: {sight} is unknown; legal: site, kind, step, value, low, high, severity, count, places, "
-            "interval, layer, activation, units, loss, label_shape, output_activation, shape, classes; did you mean 'site'?",
+            "interval, layer, activation, units, loss, label_shape, output_activation, shape, classes; "
+            "did you mean 'site'?",
         ]),
         ("{value:.2g}", "{value:d}", ["8:1 message: Unknown format code 'd' for object of type 'float'"]),
         ("{value:.2g}", "{value", ["8:1 message: not a template: unexpected '{' in field name; write a literal "
