@@ -127,7 +127,7 @@ def rules_on(folder, *measures):
     """Write a rule for each `kind.statistic`, ACT901 and on."""
     files = {}
     for number, measure in enumerate(measures):
-        name = f"ACT{901 + number}" if number < 99 else f"BCT{number}"
+        name = f"{'ABC'[number // 99]}CT{901 + number % 99}"
         text = RULE.replace("ACT901", name)
         files[f"{name}-x.yaml"] = text.replace("{site: activation, statistic: std}", f"{{expr: {measure}}}")
     return write_rules(folder / "rules", files)

@@ -43,7 +43,7 @@ def _without(layer: Any) -> list[str]:
             found.append(type(layer).__name__)
     for name in ("dropout", "recurrent_dropout"):  # of recurrent cells and of attention
         if isinstance(getattr(layer, name, None), float) and getattr(layer, name) > 0:
-            setattr(layer, name, 0.0)
+            setattr(layer, name if _settable(layer, name) else f"_{name}", 0.0)
             found.append(name)
     if getattr(layer, "activity_regularizer", None) is not None:
         layer.activity_regularizer = None
@@ -52,6 +52,11 @@ def _without(layer: Any) -> list[str]:
         _only_inference(layer)
         found.append(type(layer).__name__)
     return found
+
+
+def _settable(layer: Any, name: str) -> bool:
+    found = getattr(type(layer), name, None)
+    return not isinstance(found, property) or found.fset is not None
 
 
 def _augments(layer: Any) -> bool:

@@ -31,9 +31,7 @@ def overfit_tiny(trial: Any) -> dict[str, Any]:
     return _learned(trial, x, y, _STEPS, 2)
 
 
-@experiment(
-    "loss", "change", quick=False, doc="the loss, while fifty samples are learned for 500 steps without regularization"
-)
+@experiment("loss", "change", doc="the loss, while fifty samples are learned for 500 steps without regularization")
 def overfit_fifty(trial: Any) -> dict[str, Any]:
     """Yield what `overfit_tiny` does, of fifty samples from all over the data, in batches of ten."""
     if trial.size < _FIFTY:
