@@ -27,7 +27,9 @@ CHECKLIST = load_checklist()
 def kept(folder: Path, std: float, status: str = "completed") -> Path:
     """Record a run whose inputs have this standard deviation: 1 is well, 15 a warning, 80 an error."""
     sites = {("input", "x"): {"normalized": False, "consumer": "Dense"}}
-    run_of({("input", "x", "std"): [std] * 10, ("loss", "batch", "nonfinite"): [0.0] * 10}, sites, folder, status)
+    values = {("input", "x", "std"): [std] * 10, ("loss", "batch", "nonfinite"): [0.0] * 10}
+    moving = {(kind, "dense/kernel", "norm"): [size] * 10 for kind, size in (("update", 1e-3), ("weight", 1.0))}
+    run_of({**values, **moving}, sites, folder, status)
     return folder
 
 

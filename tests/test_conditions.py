@@ -333,7 +333,8 @@ def test_panel_without_steps_breaches_nothing():
         ({"outside": [2, 2]}, "[2, 2] is empty: low must be less than high"),
         ({"inside": [3, -1]}, "[3, -1] is empty: low must be less than high"),
         ({"above": 1, "look": "lst"}, "look 'lst' is unknown; legal: each, first, last, mean, median, minimum, "
-         "maximum, change, trend; did you mean 'last'?"),
+         "maximum, change, trend, late_change, late_trend, uncertainty, swing, rebound, rebound_trend; "
+         "did you mean 'last'?"),
         ({"above": NAN}, "finite number"),
         ({"above": INF}, "finite number"),
         ({"outside": [0, INF]}, "finite number"),

@@ -94,6 +94,11 @@ class Condition(BaseModel):
         spans = [one.span(clock) or 0.0 for one in windows]
         return probes, (self.lasting.span(clock) or 0.0) + max(spans, default=0.0)
 
+    @property
+    def at_end(self) -> bool:
+        """Whether it is judged at the end of a run, so that the step of a breach is no beginning."""
+        return any(one.at_end for one in self.tests())
+
     def tests(self) -> list[Bound]:
         """Return every test of a rung, nested ones included."""
         return list(_flat([bound for _, bound in self.rungs()]))

@@ -121,7 +121,8 @@ def _interval(probed: Ints, step: int | None) -> str | None:
 def ordered(checklist: Checklist, findings: Sequence[Finding], steps: int) -> list[Finding]:
     """Name for each finding those that explain it, and put causes before consequences, the gravest first."""
     rules = {rule.id: rule for rule in checklist.rules}
-    # What began clearly later is no cause; a little later it may be, since some conditions take a while to show.
+    # What began clearly later is no cause; a little later it may be, since some conditions take a while to show, and
+    # what is judged at the end of a run may have been so from its beginning.
     slack = max(_SLACK_STEPS, _SLACK_SHARE * steps)
     linked = []
     for finding in findings:
@@ -130,7 +131,7 @@ def ordered(checklist: Checklist, findings: Sequence[Finding], steps: int) -> li
             other.rule
             for other in findings
             if (other.rule in named or (other.checklist in named and other.checklist != finding.checklist))
-            and (other.step or 0) <= (finding.step or 0) + slack
+            and (rules[other.rule].condition.at_end or (other.step or 0) <= (finding.step or 0) + slack)
         ]
         linked.append(finding.model_copy(update={"explained_by": causes}))
     place = {item.id: number for number, item in enumerate(checklist.items)}
