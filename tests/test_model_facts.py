@@ -479,7 +479,10 @@ def test_every_fact_is_in_the_guide():
     found["data"] |= set(fit_data({"x": rows, "class_weight": {0: 1.0}, "validation_data": dataset.batch(2)}))
     found["data"] |= set(described(dataset.shuffle(2).batch(2))) | {"unread"}
     found["fit"] |= told
-    found |= {"task": {"kind", "labels", "outputs", "evidence"}, "end": {"error"}}  # known once a run is read
+    found |= {
+        "task": {"kind", "labels", "outputs", "evidence", "weighted"},
+        "end": {"error"},
+    }  # known once a run is read
     listed = documented()
     assert listed.pop("optimizer") <= found.pop("optimizer") | {"schedule", "learning_rate_schedule"}
     assert listed.pop("layer") == set(runpy.run_path(str(ROOT / "docs/generator/words.py"))["RECORDED"]["layer"])

@@ -188,7 +188,7 @@ def test_new_pack_dresses_reports():
     [
         ("x", "XXX001"),
         ("3d-rules", "DRULE001"),
-        ("act", "ACT004"),
+        ("act", f"ACT{1 + max(int(one.id[3:]) for one in load_checklist().rules if one.id[:3] == 'ACT'):03}"),
         ("json", "JSON001"),
         ("in-2024", "INX001"),
         ("42", "XXX001"),
@@ -377,10 +377,10 @@ HOUSE = """\
 name: house
 extends: [built-in, ./mine]
 set:
-  ACT001: {condition: {warning: {outside: [0.3, 3]}}}
+  ACT001: {condition: {warning: {above: 7}}}
 overrides:
   - {match: "encoder/**", set: {ACT001: off}}
-  - {match: head, set: {ACT001: {condition: {warning: {outside: [0.1, 9]}}}}}
+  - {match: head, set: {ACT001: {condition: {warning: {above: 9}}}}}
 suppress:
   - {rule: ACT0, match: "head/*", reason: sparse by design, expires: 2099-01-31}
 gate: {fail_on: error}
@@ -413,14 +413,14 @@ def test_explain_says_who_set_the_limits():
     mine()
     write_rules(Path(), {"house.yaml": HOUSE})
     lines = said("explain", "ACT001", "--profile", "house.yaml")
-    assert "- **warning**: outside 0.3 to 3" in "\n".join(lines)
+    assert "- **warning**: above 7" in "\n".join(lines)
     assert lines[lines.index("## Who set it") : -1] == [
         "## Who set it",
         "",
         "- From the pack built-in; its limits are set by house.",
-        "- Changed: condition.warning.outside is [0.3, 3.0], was [0.1, 10.0]",
+        "- Changed: condition.warning.above is 7.0, was 10.0",
         "- At `encoder/**` house says: off",
-        "- At `head` house says: condition.warning.outside is [0.1, 9.0], was [0.3, 3.0]",
+        "- At `head` house says: condition.warning.above is 9.0, was 7.0",
         "- Accepted at `head/*` until 2099-01-31 (house): sparse by design",
     ]
     assert "## Who set it" not in said("explain", "ACT001")
@@ -445,19 +445,19 @@ def test_diff_shows_each_key_with_both_values():
         "Only in house.yaml:",
         "  ACT901  Spread far from one",
         "ACT001:",
-        "  condition.warning.outside: [0.1, 10.0] → [0.3, 3.0]",
+        "  condition.warning.above: 10.0 → 7.0",
         "Settings:",
         '  gate.fail_on: nothing → "error"',
         '  suppress ACT0 at head/*: nothing → "sparse by design (until 2099-01-31)"',
         '  override ACT001 at encoder/**: nothing → "off"',
-        '  override ACT001 at head: nothing → {"condition.warning.outside": [0.1, 9.0]}',
+        '  override ACT001 at head: nothing → {"condition.warning.above": 9.0}',
     ]
     back = said("diff", "house.yaml", "built-in", code=1)
     assert back[:2] == lines[:2]
-    assert "  condition.warning.outside: [0.3, 3.0] → [0.1, 10.0]" in back
+    assert "  condition.warning.above: 7.0 → 10.0" in back
     data = json.loads("\n".join(said("diff", "built-in", "house.yaml", "--json", code=1)))
     assert (data["removed"], data["added"]) == ([], ["ACT901"])
-    assert data["changed"] == {"ACT001": [{"key": "condition.warning.outside", "old": [0.1, 10.0], "new": [0.3, 3.0]}]}
+    assert data["changed"] == {"ACT001": [{"key": "condition.warning.above", "old": 10.0, "new": 7.0}]}
     assert [one["key"] for one in data["settings"]] == [line.strip().split(": ")[0] for line in lines[5:]]
 
 
