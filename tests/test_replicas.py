@@ -17,7 +17,12 @@ from tfhealth.series import FROM_HOST, Probe, Site
 from tfhealth.statistics import find
 
 ROOT = Path(__file__).parent.parent
-PER_PART = {("input", "feature_scale"), ("input", "largest_feature_std"), ("label", "imbalance")}
+PER_PART = {
+    *(("input", name) for name in ("feature_scale", "largest_feature_std", "feature_offset")),
+    *(("label", name) for name in ("imbalance", "classes_seen", "majority_share")),
+    *(("label", name) for name in ("class_mixing", "class_shift", "class_order")),
+    ("prediction", "top_class_share"),
+}
 """What replicas find out about their own part of the batch, and no sum makes whole."""
 
 

@@ -75,7 +75,7 @@ def test_outputs_of_some_activations_do_not_tell_whether_they_are_saturated(tmp_
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="gelu"), layers.Dense(1, name="plain")])
     model.compile("sgd", "mse")
     run = watched(tmp_path, model, noise(32, 4), noise(32, 1), "activation.saturated_fraction", "activation.mean")
-    assert {probe.statistic for table in run.tables for probe in table.probes} == {"mean"}
+    assert {probe.statistic for table in run.tables for probe in table.probes} == {"mean", "learning_rate"}
     assert [note.subject for note in run.notes] == ["loss.chance"]
 
 
@@ -208,7 +208,7 @@ def test_clipping_that_cannot_be_seen_is_not_measured(tmp_path):
         model.compile(keras.optimizers.SGD(0.1, **settings), "mse")
         x = noise(64, 4)
         run = watched(tmp_path, model, x, x[:, :1], "gradient.clipped_norm", "gradient.norm")
-        assert {probe.statistic for table in run.tables for probe in table.probes} == {"norm"}
+        assert {probe.statistic for table in run.tables for probe in table.probes} == {"norm", "learning_rate"}
 
 
 @pytest.mark.parametrize(
