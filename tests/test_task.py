@@ -81,6 +81,7 @@ def test_run_has_one_kind_of_task_or_is_mixed():
         "outputs": 1,
         "evidence": "out: labels are numbers from -2.1 to 2.4; 1 unit ending in linear, "
         "trained with mean_squared_error",
+        "weighted": None,
     }
     sites[Site("prediction", "other")] = {"loss": None}
     assert with_tasks(sites, series.get)[Site("fact", "task")]["kind"] == "mixed"
