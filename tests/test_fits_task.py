@@ -67,7 +67,6 @@ def series(units):
         (False, [layers.Dense(4, activation="softmax")], SPARSE, CLASSES[:, None]),
         (False, [layers.Dense(4, activation="softmax")], picked, CLASSES[:, None]),
     ],
-    ids=str,
 )
 def test_labels_that_are_repeated(expected, stack, loss, y, tmp_path):
     """What Keras squeezes fits; what is left to broadcasting does not, and of other losses the graph tells which."""
@@ -88,7 +87,6 @@ def test_metric_that_repeats_labels_is_not_the_loss(tmp_path):
         (("softmax", "tanh"), [layers.Dense(4, activation="tanh"), layers.Reshape((4,)), layers.Softmax()]),
         (("linear", None), [layers.Dense(4)]),
     ],
-    ids=str,
 )
 def test_activation_behind_the_activation(expected, stack, tmp_path):
     """What the output's activation is applied to is read from the graph, through reshapes."""
@@ -104,7 +102,6 @@ def test_activation_behind_the_activation(expected, stack, tmp_path):
         (4, "categorical_crossentropy", CLASSES),
         (3, "binary_crossentropy", np.eye(4)[CLASSES]),
     ],
-    ids=str,
 )
 def test_labels_that_end_the_training_are_the_finding(units, loss, y, tmp_path):
     """Where Keras or TensorFlow refuses the labels, the report says so with advice."""
