@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.models import KINDS, data, quiet
+from tests.replicated import replicated_step
 from tfhealth import HealthCallback, watch
 
 
@@ -74,16 +75,7 @@ def looped(strategy, out, watching):
         model.optimizer = keras.optimizers.Adam()
         model.optimizer.build(model.trainable_variables)
 
-    def replica_step(x, y):
-        with tf.GradientTape() as tape:
-            loss = losses(y, model(x, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
-
-    @tf.function
-    def step(batch):
-        return strategy.reduce("SUM", strategy.run(replica_step, batch), axis=None)
+    step = replicated_step(model, losses, strategy)
 
     dataset = tf.data.Dataset.from_tensor_slices(tuple(array[:64] for array in data("residual")))
     batches = strategy.experimental_distribute_dataset(dataset.batch(16, drop_remainder=True))

@@ -18,6 +18,8 @@ PACKAGE = ROOT / "tfhealth"
 FLOORS = [
     "errors",
     "resources",
+    "callable_package",
+    "offers",
     "series",
     "samples",
     "histograms",

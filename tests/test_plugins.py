@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from keras import layers
 
 from tests.helpers import RULE, rule, write_rules
 from tests.models import quiet, state, trained
+from tests.packages import installing
 from tfhealth import HealthCallback, RuleError, evaluate, load_checklist, load_run
 from tfhealth.capture.session import HealthWarning
 from tfhealth.series import KINDS, Probe
@@ -100,27 +100,8 @@ def failing(tensor):
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """Install packages: a module with this source, and the entry points {statistic: what stands after `module:`}."""
-    modules = []
-
-    def installed(source, names, package="acme-stats"):
-        module, site = package.replace("-", "_"), tmp_path / "site"
-        (site / f"{module}-1.2.dist-info").mkdir(parents=True)
-        (site / f"{module}.py").write_text(source, "utf-8")
-        entries = "".join(f"{name} = {module}:{attribute}\n" for name, attribute in names.items())
-        for file, text in {
-            "METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2\n",
-            "entry_points.txt": f"[{plugins.GROUP}]\n{entries}",
-        }.items():
-            (site / f"{module}-1.2.dist-info" / file).write_text(text, "utf-8")
-        monkeypatch.syspath_prepend(site)
-        importlib.invalidate_caches()
-        modules.append(module)
-        return module
-
-    yield installed
-    plugins.load.cache_clear()
-    for module in modules:
-        sys.modules.pop(module, None)
+    with installing(tmp_path, monkeypatch, plugins.GROUP, plugins.load) as installed:
+        yield lambda source, names, package="acme-stats": installed(source, names, package)
 
 
 def rules_on(folder, *measures):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 import re
 import subprocess
@@ -17,6 +16,7 @@ from keras import layers
 import tfhealth
 from tests.helpers import RULE, write_rules
 from tests.models import KINDS, data, state
+from tests.packages import installing
 from tfhealth import RuleError, UsageError, experiment, load_checklist, load_run
 from tfhealth.experiments import EXPERIMENTS, find, plugins
 from tfhealth.preflight.source import gathered
@@ -109,28 +109,8 @@ TRIED = {
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """Install a package: a module with this source, and entry points for these names in it."""
-    modules = []
-
-    def installed(source, names, package="acme-trials"):
-        module, site = package.replace("-", "_"), tmp_path / "site"
-        (site / f"{module}-1.2.dist-info").mkdir(parents=True)
-        (site / f"{module}.py").write_text(source, "utf-8")
-        entries = "".join(f"{name} = {module}:{name}\n" for name in names)
-        for file, text in {
-            "METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2\n",
-            "entry_points.txt": f"[{plugins.GROUP}]\n{entries}",
-        }.items():
-            (site / f"{module}-1.2.dist-info" / file).write_text(text, "utf-8")
-        monkeypatch.syspath_prepend(site)
-        importlib.invalidate_caches()
-        modules.append(module)
-        return module
-
-    plugins.load.cache_clear()
-    yield installed
-    plugins.load.cache_clear()
-    for module in modules:
-        sys.modules.pop(module, None)
+    with installing(tmp_path, monkeypatch, plugins.GROUP, plugins.load) as installed:
+        yield lambda source, names, package="acme-trials": installed(source, {name: name for name in names}, package)
 
 
 def rules_on(folder, name, statistic="loss"):

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.models import quiet
+from tests.replicated import replicated_step
 from tfhealth import HealthCallback, watch
 
 
@@ -53,16 +54,7 @@ def looped(model, x, settings):
     strategy, losses = model.distribute_strategy, keras.losses.MeanSquaredError()
     batches = tf.data.Dataset.from_tensor_slices((x, x[:, :2])).batch(8, drop_remainder=True)
 
-    def replica_step(x, y):
-        with tf.GradientTape() as tape:
-            loss = losses(y, model(x, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
-
-    @tf.function
-    def step(batch):
-        return strategy.reduce("SUM", strategy.run(replica_step, batch), axis=None)
+    step = replicated_step(model, losses, strategy)
 
     def run(step):
         found, before = [], kernel(model)

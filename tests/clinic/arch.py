@@ -16,7 +16,9 @@ from tests.clinic.healthy import (
     cnn_with_batch_normalization,
     compiled,
     dense_on_pixels,
+    relu,
     sequential,
+    softmax,
     standard,
     tanh_wine,
 )
@@ -28,14 +30,6 @@ HE = "he_normal"
 
 def normal(spread: float) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=spread)
-
-
-def relu(units: int = 64, **settings) -> keras.Layer:
-    return layers.Dense(units, activation="relu", **settings)
-
-
-def softmax(units: int = 10, **settings) -> keras.Layer:
-    return layers.Dense(units, activation="softmax", **settings)
 
 
 def digits(*hidden: keras.Layer, x=PIXELS, **settings) -> Program:

@@ -25,8 +25,10 @@ from tests.clinic.healthy import (
     lstm_on_sums,
     raw_pixels_rescaled_in_the_model,
     regression_on_diabetes,
+    relu,
     sequential,
     small_iris,
+    softmax,
     standard,
     tanh_wine,
 )
@@ -37,16 +39,8 @@ WINES, KINDS = shuffle(WINE.data, WINE.target, random_state=0)
 BY_CLASS = np.argsort(DIGITS.target, kind="stable")
 
 
-def softmax(units: int = 10) -> keras.Layer:
-    return layers.Dense(units, activation="softmax")
-
-
 def sigmoid() -> keras.Layer:
     return layers.Dense(1, activation="sigmoid")
-
-
-def relu(units: int = 64) -> keras.Layer:
-    return layers.Dense(units, activation="relu")
 
 
 def small_cnn(*first: keras.Layer) -> keras.Model:

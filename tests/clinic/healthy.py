@@ -35,6 +35,14 @@ def compiled(model: keras.Model, x: Any, y: Any, optimizer: Any = "adam", loss: 
     return model, x, y, {"epochs": 8, **fit}
 
 
+def relu(units: int = 64, **settings: Any) -> keras.Layer:
+    return layers.Dense(units, activation="relu", **settings)
+
+
+def softmax(units: int = 10, **settings: Any) -> keras.Layer:
+    return layers.Dense(units, activation="softmax", **settings)
+
+
 def dense_on_pixels() -> Program:
     model = sequential((64,), layers.Dense(128, activation="relu"), layers.Dense(10, activation="softmax"))
     return compiled(model, PIXELS, DIGITS.target)

@@ -20,6 +20,7 @@ from tests.clinic.healthy import (
     multi_label,
     raw_pixels_rescaled_in_the_model,
     regression_on_diabetes,
+    relu,
     sequential,
     standard,
     tanh_wine,
@@ -33,10 +34,6 @@ def digits(*hidden: keras.Layer, optimizer="adam", out=None, x=PIXELS, y=DIGITS.
     """Return a dense classifier of digits with these hidden layers."""
     out = out or layers.Dense(10, activation="softmax")
     return compiled(sequential((64,), *hidden, out), x, y, optimizer, **settings)
-
-
-def relu(units=64, **settings) -> keras.Layer:
-    return layers.Dense(units, activation="relu", **settings)
 
 
 def raw_pixels() -> Program:

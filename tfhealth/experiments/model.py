@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["NAME", "Experiment", "Inapplicable", "Yielded", "experiment"]
+from tfhealth.offers import NAME
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
-"""What an experiment and a statistic may be called."""
+__all__ = ["Experiment", "Inapplicable", "Yielded", "experiment"]
 
 Yielded = Mapping[str, Sequence[float]]
 """{statistic: values at steps 0, 1, 2 …}"""

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 
 from tfhealth.errors import nearest
 from tfhealth.experiments.builtin import EXPERIMENTS
-from tfhealth.experiments.model import NAME, Experiment
+from tfhealth.experiments.model import Experiment
+from tfhealth.offers import offered, taken
 
-__all__ = ["GROUP", "find", "load", "names", "offered", "quick", "yielding"]
+__all__ = ["GROUP", "find", "load", "names", "quick", "yielding"]
 
 GROUP = "tfhealth.experiments"
 """The entry point group: the name is the experiment's, the value is `module:attribute`."""
 
 
-def offered() -> tuple[EntryPoint, ...]:
-    """Return what installed packages offer, by name; nothing of it is loaded.
-
-    Raises:
-        ValueError: some package's list of entry points is no such list.
-    """
-    try:
-        return tuple(sorted(entry_points(group=GROUP), key=lambda entry: entry.name))
-    except (TypeError, ValueError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ValueError(f"the entry points of the installed packages cannot be read: {why}") from error
-
-
 def names() -> tuple[str, ...]:
     """Return the names of all experiments: built-in ones, then those of installed packages, which are not loaded."""
-    return tuple(dict.fromkeys([*(one.name for one in EXPERIMENTS), *(entry.name for entry in offered())]))
+    return tuple(dict.fromkeys([*(one.name for one in EXPERIMENTS), *(entry.name for entry in offered(GROUP))]))
 
 
 def find(name: str) -> Experiment:
@@ -86,30 +73,5 @@ def load(name: str) -> Experiment:
     for one in EXPERIMENTS:  # first of all: no package can take a built-in one away
         if one.name == name:
             return one
-    found = [entry for entry in offered() if entry.name == name]
-    if not found:
-        raise KeyError(name)
-    if len(found) > 1:
-        packages = " and ".join(_package(entry) for entry in found)
-        raise ValueError(f"experiment {name!r} is offered by {packages}; uninstall all but one")
-    where = f"experiment {name!r} of the package {_package(found[0])}"
-    if not NAME.fullmatch(name):
-        raise ValueError(f"{where}: a name is at most 60 small letters, digits and _, a letter first")
-    return replace(_attribute(found[0], where), name=name)
-
-
-def _attribute(entry: EntryPoint, where: str) -> Experiment:
-    """Import what an entry point names; whatever goes wrong is the package's fault and says so."""
-    try:
-        found = entry.load()
-    except (Exception, SystemExit) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{where} cannot be imported from {entry.value}: {why}") from error
-    if not isinstance(found, Experiment):
-        kind = type(found).__name__
-        raise ValueError(f"{where}: {entry.value} is of type {kind}, not made by tfhealth.experiments.experiment")
-    return found
-
-
-def _package(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "unknown"
+    one, _ = taken(GROUP, name, "experiment", Experiment, "tfhealth.experiments.experiment")
+    return replace(one, name=name)

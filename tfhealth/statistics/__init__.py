@@ -9,9 +9,10 @@ import operator
 
 from tfhealth.errors import nearest
 from tfhealth.experiments import yielding
+from tfhealth.offers import offered
 from tfhealth.statistics.builtin import DEAD_WINDOW, STATISTICS, SUMS
 from tfhealth.statistics.model import Statistic, Sum
-from tfhealth.statistics.plugins import TENSORS, load, offered, statistic
+from tfhealth.statistics.plugins import GROUP, TENSORS, load, statistic
 
 __all__ = ["DEAD_WINDOW", "STATISTICS", "SUMS", "Statistic", "Sum", "find", "statistic", "statistic_names"]
 
@@ -26,7 +27,7 @@ def statistic_names(kind: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for one in yielding() for name in one.statistics))
     names = [one.name for one in STATISTICS if kind in one.kinds]
     if kind in TENSORS:
-        names += [entry.name for entry in offered()]
+        names += [entry.name for entry in offered(GROUP)]
     return tuple(dict.fromkeys(names))
 
 

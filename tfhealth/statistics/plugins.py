@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from tfhealth.errors import nearest
+from tfhealth.offers import taken
 from tfhealth.series import KINDS
 from tfhealth.statistics.builtin import STATISTICS
 from tfhealth.statistics.model import Statistic, Sum
 
-__all__ = ["GROUP", "TENSORS", "load", "offered", "statistic"]
+__all__ = ["GROUP", "TENSORS", "load", "statistic"]
 
 GROUP = "tfhealth.statistics"
 """The entry point group: the name is the statistic's, the value is `module:attribute`."""
@@ -25,7 +24,6 @@ TENSORS = tuple(kind for kind in KINDS if kind not in _WITHOUT)
 """The kinds of site where there is a tensor to reduce."""
 
 _COMBINE = ("sum", "mean", "min", "max")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
 def statistic(
@@ -71,19 +69,6 @@ def statistic(
     return made
 
 
-def offered() -> tuple[EntryPoint, ...]:
-    """Return what installed packages offer, by name; nothing of it is loaded.
-
-    Raises:
-        ValueError: some package's list of entry points is no such list.
-    """
-    try:
-        return tuple(sorted(entry_points(group=GROUP), key=lambda entry: entry.name))
-    except (TypeError, ValueError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ValueError(f"the entry points of the installed packages cannot be read: {why}") from error
-
-
 @cache
 def load(name: str) -> Statistic:
     """Return the statistic that an installed package offers under `name`.
@@ -92,19 +77,12 @@ def load(name: str) -> Statistic:
         KeyError: no package does.
         ValueError: several do, or what is there is no statistic, is broken, or has a name that it cannot have.
     """
-    found = [entry for entry in offered() if entry.name == name]
-    if not found:
-        raise KeyError(name)
-    if len(found) > 1:
-        packages = " and ".join(_package(entry) for entry in found)
-        raise ValueError(f"statistic {name!r} is offered by {packages}; uninstall all but one")
-    where = f"statistic {name!r} of the package {_package(found[0])}"
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{where}: a name is at most 60 small letters, digits and _, a letter first")
-    one = _attribute(found[0], where)
-    taken = [kind for kind in one.kinds if any(built.name == name and kind in built.kinds for built in STATISTICS)]
-    if taken:
-        raise ValueError(f"{where} has the name of a built-in one at {', '.join(taken)} sites; it needs its own")
+    one, where = taken(GROUP, name, "statistic", Statistic, "tfhealth.statistics.statistic")
+    if one.own is None:
+        raise ValueError(f"{where} is one of tfhealth's own, not made by tfhealth.statistics.statistic")
+    built_in = [kind for kind in one.kinds if any(built.name == name and kind in built.kinds for built in STATISTICS)]
+    if built_in:
+        raise ValueError(f"{where} has the name of a built-in one at {', '.join(built_in)} sites; it needs its own")
     return _named(one, name)
 
 
@@ -113,20 +91,3 @@ def _named(one: Statistic, name: str) -> Statistic:
     assert one.own is not None
     own = replace(one.own, name=f"{GROUP}:{name}")
     return replace(one, name=name, sums=(own.name,), finish=operator.itemgetter(own.name), own=own)
-
-
-def _attribute(entry: EntryPoint, where: str) -> Statistic:
-    """Import what an entry point names; whatever goes wrong is the package's fault and says so."""
-    try:
-        found = entry.load()
-    except (Exception, SystemExit) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{where} cannot be imported from {entry.value}: {why}") from error
-    if not isinstance(found, Statistic) or found.own is None:
-        kind = type(found).__name__
-        raise ValueError(f"{where}: {entry.value} is of type {kind}, not made by tfhealth.statistics.statistic")
-    return found
-
-
-def _package(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "unknown"
