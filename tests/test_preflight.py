@@ -30,7 +30,7 @@ from tfhealth.experiments import experiment
 
 
 @experiment("loss", "spread", doc="first loss, and the spread of three batches")
-def first_loss(trial):
+def opening_loss(trial):
     import keras
     import numpy as np
     import tensorflow as tf
@@ -96,6 +96,20 @@ def sound(trial):
 no_experiment = 3
 """
 
+INTERRUPTED = """
+from tfhealth.experiments import experiment
+
+
+@experiment("loss", doc="somebody presses Ctrl-C")
+def pressed(trial):
+    raise KeyboardInterrupt
+
+
+@experiment("loss", doc="comes after it")
+def sound(trial):
+    return {"loss": [2.0, 1.0]}
+"""
+
 TRIED = {
     "raising": "LookupError: no such sample",
     "leaving": "SystemExit: 3",
@@ -144,22 +158,22 @@ def detached(loss, prediction):
 
 def test_a_package_brings_an_experiment_that_a_rule_judges(install, tmp_path):
     """It runs because the rule reads it, and the report holds the finding and the series."""
-    install(SOUND, ["first_loss"])
-    result = tried(tmp_path, *classifier(), rules=rules_on(tmp_path, "first_loss", "spread"), formats="json,html")
+    install(SOUND, ["opening_loss"])
+    result = tried(tmp_path, *classifier(), rules=rules_on(tmp_path, "opening_loss", "spread"), formats="json,html")
     (finding,) = result.findings
-    assert (finding.rule, finding.kind, finding.site, finding.step) == ("ACT901", "experiment", "first_loss", 1)
+    assert (finding.rule, finding.kind, finding.site, finding.step) == ("ACT901", "experiment", "opening_loss", 1)
     run = load_run(result.run.path)
-    assert run.series(Probe(Site("experiment", "first_loss"), "spread")).values.tolist() == [0.5, 0.25, 0.125]
-    assert run.series(Probe(Site("experiment", "first_loss"), "loss")).steps.tolist() == [0]
-    assert run.sites[Site("experiment", "first_loss")]["seconds"] > 0
+    assert run.series(Probe(Site("experiment", "opening_loss"), "spread")).values.tolist() == [0.5, 0.25, 0.125]
+    assert run.series(Probe(Site("experiment", "opening_loss"), "loss")).steps.tolist() == [0]
+    assert run.sites[Site("experiment", "opening_loss")]["seconds"] > 0
     assert run.fact("optimizer.class") == "Adam"
-    assert [site for site in run.sites if site.kind == "experiment"] == [Site("experiment", "first_loss")]
-    assert "first_loss" in (run.path / "report.html").read_text("utf-8")
+    assert [site for site in run.sites if site.kind == "experiment"] == [Site("experiment", "opening_loss")]
+    assert "opening_loss" in (run.path / "report.html").read_text("utf-8")
 
 
 def test_nothing_of_the_caller_is_changed(install, tmp_path):
     """Weights, optimizer, compile settings, data and every random state are as before, bit for bit."""
-    install(SOUND, ["first_loss"])
+    install(SOUND, ["opening_loss"])
     model, x, y = classifier(metrics=["accuracy"])
     model.fit(x, y, verbose=0)
     keras.random.normal((2,))
@@ -179,7 +193,7 @@ def test_nothing_of_the_caller_is_changed(install, tmp_path):
         return random.getstate(), np.random.get_state()[1].tolist(), np.asarray(generator.state).tolist()
 
     named, random_before = layers.Dense(1).name, states()
-    result = tried(tmp_path, model, x, y, experiments=["first_loss", "overfit_tiny"])
+    result = tried(tmp_path, model, x, y, experiments=["opening_loss", "overfit_tiny"])
     assert not [note for note in result.notes if note["subject"].startswith("experiment")]
     after = state(model)
     assert before.keys() == after.keys()
@@ -191,7 +205,7 @@ def test_nothing_of_the_caller_is_changed(install, tmp_path):
     keras.utils.set_random_seed(5)
     expected = drawn()
     keras.utils.set_random_seed(5)
-    tried(tmp_path, model, x, y, experiments="first_loss")
+    tried(tmp_path, model, x, y, experiments="opening_loss")
     assert drawn() == expected
 
 
@@ -209,7 +223,7 @@ def test_a_training_after_it_is_the_same(tmp_path):
 
 def test_two_samples_are_learned_by_a_healthy_model(tmp_path):
     """The built-in rule passes, and the labels in order are no way around it."""
-    result = tried(tmp_path, *classifier())
+    result = tried(tmp_path, *classifier(), experiments="overfit_tiny, overfit_fifty")
     assert (row(result).verdict, result.notes) == ("pass", [])
     loss = load_run(result.run.path).series(Probe(Site("experiment", "overfit_tiny"), "loss")).values
     assert (len(loss), loss[0] > 0.5, bool(loss[-1] < loss[0] / 2)) == (200, True, True)
@@ -224,7 +238,7 @@ def test_two_samples_are_learned_by_a_healthy_model(tmp_path):
 def test_two_samples_are_not_learned_by_a_broken_one(settings, tmp_path):
     """It is an error, also where the loss becomes NaN."""
     model, x, y = classifier(**settings)
-    result = tried(tmp_path, model, x, y)
+    result = tried(tmp_path, model, x, y, experiments="overfit_tiny")
     assert row(result).verdict == "fail"
     assert [finding.rule for finding in result.findings if finding.checklist == "gold.overfit-tiny"] == ["GOLD001"]
 
@@ -233,7 +247,7 @@ def test_a_loss_below_zero_is_judged_by_its_fall(tmp_path):
     """A cosine similarity goes to -1, and stays where it is without a learning rate."""
     for rate, verdict in ((0.01, "pass"), (0.0, "fail")):
         model, x, _ = classifier(keras.optimizers.Adam(rate), "cosine_similarity")
-        assert row(tried(tmp_path, model, x, x[:, :3])).verdict == verdict
+        assert row(tried(tmp_path, model, x, x[:, :3], experiments="overfit_tiny, overfit_fifty")).verdict == verdict
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -282,6 +296,40 @@ def test_a_broken_experiment_is_a_note(install, tmp_path):
     assert load_run(result.run.path).series(Probe(Site("experiment", "sound"), "loss")).values.tolist() == [2.0, 1.0]
 
 
+def test_ctrl_c_keeps_what_there_is(install, tmp_path, capsys):
+    """The experiments before it are judged and reported, the others are not measured; the caller gets the Ctrl-C."""
+    install(INTERRUPTED, ["pressed", "sound"])
+    with pytest.raises(KeyboardInterrupt):
+        tried(tmp_path, *classifier(), experiments="test_mode, pressed, sound", verbose=1)
+    (folder,) = (tmp_path / "runs").iterdir()
+    run = load_run(folder)
+    assert (run.meta["status"], run.complete) == ("interrupted", False)
+    assert run.series(Probe(Site("experiment", "test_mode"), "randomness")).values.tolist() == [0.0]
+    why = {note.subject: note.why for note in run.notes}
+    assert why == {f"experiment {name}": "not measured: Ctrl-C ended the preflight" for name in ("pressed", "sound")}
+    assert '"status": "interrupted"' in (folder / "result.json").read_text("utf-8")
+    told = capsys.readouterr()
+    assert re.search(r"  test_mode: \d+\.\d s\n", told.err)
+    assert "tfhealth: PASS" in told.out
+
+
+@pytest.mark.parametrize(
+    ("targets", "loss", "expected"),
+    [
+        (np.eye(5)[np.zeros(40, int)], "categorical_crossentropy", "fit: ValueError: .*shape"),
+        (np.full(40, 7), "sparse_categorical_crossentropy", "fit: .*7"),
+    ],
+    ids=["more classes than outputs", "a class that is too high"],
+)
+def test_labels_that_do_not_fit_are_told(targets, loss, expected, tmp_path):
+    """The fault is TensorFlow's own words on it; nothing else happens."""
+    model, x, _ = classifier(loss=loss)
+    result = tried(tmp_path, model, x, targets, experiments="smoke")
+    (finding,) = result.findings
+    assert (finding.rule, finding.verdict) == ("GOLD053", "fail")
+    assert re.search(expected, next(note["why"] for note in result.notes if note["subject"] == "experiment smoke"))
+
+
 def test_what_does_not_fit_in_the_budget_is_a_note(install, tmp_path):
     """The one that takes too long is ended when it asks, those behind it do not begin."""
     install(BROKEN, ["endless", "sound"])
@@ -310,7 +358,7 @@ def test_a_rule_on_what_is_not_there_is_a_fault(install, tmp_path, name, statist
 
 def test_names_are_read_without_importing(install, tmp_path):
     """A package is imported when it is asked for, and the statistics of its experiments exist from then on."""
-    module = install(SOUND, ["first_loss"])
+    module = install(SOUND, ["opening_loss"])
     load_checklist()
     assert module not in sys.modules
     assert find("overfit_tiny").statistics == ("loss", "change")
@@ -322,12 +370,12 @@ def test_names_are_read_without_importing(install, tmp_path):
 
 def test_a_built_in_experiment_cannot_be_replaced(install):
     """A package that offers one of the same name changes nothing; two packages with one name are refused."""
-    install(SOUND.replace("def first_loss", "def overfit_tiny"), ["overfit_tiny"])
+    install(SOUND.replace("def opening_loss", "def overfit_tiny"), ["overfit_tiny"])
     assert find("overfit_tiny").statistics == ("loss", "change")
-    install(SOUND, ["first_loss"], "other-trials")
-    install(SOUND, ["first_loss"], "more-trials")
+    install(SOUND, ["opening_loss"], "other-trials")
+    install(SOUND, ["opening_loss"], "more-trials")
     with pytest.raises(ValueError, match=r"offered by \S+ 1\.2 and \S+ 1\.2; uninstall all but one"):
-        find("first_loss")
+        find("opening_loss")
 
 
 @pytest.mark.parametrize(
@@ -376,7 +424,8 @@ def test_a_fit_says_how_to_have_it_measured(tmp_path):
     model.fit(x, y, verbose=0, callbacks=[callback])
     found = row(callback.result)
     assert found.verdict == "not_measured"
-    assert "`tfhealth.preflight(model, x, y)` runs the experiment overfit_tiny" in found.reason
+    how = "`tfhealth.preflight(model, x, y)` and `tfhealth run --preflight` do"
+    assert found.reason == f"a fit does not show this: {how}"
 
 
 def test_the_summary_is_printed_and_the_bar_goes_elsewhere(tmp_path, capsys):
@@ -410,6 +459,45 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         return self.x[10 * index :][:10], self.y[10 * index :][:10]
+
+
+class Augmented(Batches):
+    """Adds noise of a generator of its own, and of NumPy's."""
+
+    def __init__(self, x, y):
+        super().__init__(x, y)
+        self.own, self.older, self.plain = np.random.default_rng(4), np.random.RandomState(4), random.Random(4)
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x + self.own.normal() + self.older.normal() + self.plain.random(), y
+
+
+def test_data_are_as_if_nobody_had_read_them():
+    """A shuffled data set has the order that it would have had, epoch by epoch; so with a data set's own generators."""
+
+    def shuffled():
+        return tf.data.Dataset.range(24).shuffle(24, seed=3).batch(4).map(lambda one: (one, one))
+
+    def epochs(dataset):
+        return [[int(one) for batch, _ in dataset for one in batch] for _ in range(2)]
+
+    dataset = shuffled()
+    read = gathered(dataset)
+    first, second = epochs(dataset)
+    assert [first, second] == epochs(shuffled())
+    assert read.x.tolist() == first
+    _, x, y = classifier()
+    augmented = Augmented(x, y)
+    once = gathered(augmented).x
+    assert np.array_equal(once, np.concatenate([augmented[index][0] for index in range(4)]))
+
+
+def test_reading_data_ends_in_time():
+    """What comes in batches is read until the time is up, one batch at least."""
+    _, x, y = classifier()
+    few = gathered(batches_of(x, y), until=0.0)
+    assert (len(few), few.complete) == (10, False)
 
 
 @pytest.mark.parametrize("how", ["dataset", "PyDataset", "generator", "tensors"])

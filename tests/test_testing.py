@@ -11,9 +11,13 @@ from tests.models import state
 from tfhealth import UsageError
 from tfhealth.testing import (
     assert_gradients_flow,
+    assert_gradients_match,
+    assert_healthy,
     assert_loss_at_chance,
+    assert_only_trainable_weights_move,
     assert_outputs_depend_on_inputs,
     assert_overfits,
+    assert_predictions_repeat,
     assert_samples_independent,
     assert_saves_and_loads,
 )
@@ -47,6 +51,26 @@ class Numbered(layers.Layer):
         return inputs * self.scale
 
 
+class Jittering(layers.Layer):
+    """Adds noise in test mode too."""
+
+    def call(self, inputs):
+        return inputs + keras.random.normal(keras.ops.shape(inputs))
+
+
+@keras.ops.custom_gradient
+def halved(inputs):
+    """Return the inputs, and half of their gradient."""
+    return inputs, lambda *args, upstream=None: 0.5 * (args[0] if upstream is None else upstream)
+
+
+class Halving(layers.Layer):
+    """Has a gradient of its own, which is wrong."""
+
+    def call(self, inputs):
+        return halved(inputs)
+
+
 CUT = {"kernel_initializer": "zeros", "activation": "relu", "bias_initializer": keras.initializers.Constant(-1.0)}
 WIDE = keras.initializers.RandomNormal(stddev=30.0)
 
@@ -60,6 +84,12 @@ SICK = {
     assert_outputs_depend_on_inputs: (network(layers.Dense(8, **CUT)), "output 0 is the same for every sample"),
     assert_loss_at_chance: (network(layers.Dense(64, kernel_initializer=WIDE)), "that of a guess 1.099"),
     assert_saves_and_loads: (network(Numbered()), "predicts something else"),
+    assert_gradients_match: (network(layers.Dense(8, "tanh"), Halving()), r"gradients are off by 0\.5"),
+    assert_only_trainable_weights_move: (
+        network(layers.Dense(8, **CUT)),
+        r"a step of training did not change \S*dense_?\d*/kernel",
+    ),
+    assert_predictions_repeat: (network(Jittering()), "two predictions of the same samples differ by"),
 }
 
 
@@ -82,6 +112,22 @@ def test_a_broken_model_is_told_with_its_numbers(check):
     model, expected = SICK[check]
     with pytest.raises(AssertionError, match=expected):
         check(model, X, Y)
+
+
+def test_a_preflight_is_an_assertion_too():
+    """Of what fails every rule is told; a sound model passes."""
+    chosen = ["overfit_tiny", "smoke"]
+    assert_healthy(network(layers.Dense(32, "relu")), X, Y, experiments=chosen)
+    with pytest.raises(
+        AssertionError, match=r"the preflight failed:\n(?s:.*)  GOLD001: Trained for 200 steps on nothing but"
+    ):
+        assert_healthy(network(layers.Dense(8, "relu"), rate=0.0), X, Y, experiments=chosen)
+
+
+def test_frozen_weights_do_not_count_as_standing_still():
+    """Only what may be trained has to move."""
+    frozen = layers.Dense(8, "relu", trainable=False)
+    assert_only_trainable_weights_move(network(frozen, layers.Dense(8)), X, Y)
 
 
 def test_arguments_that_cannot_be_meant_are_refused():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfhealth.diagnosis import evaluate
     from tfhealth.errors import Error, RuleError, RunError, UsageError
     from tfhealth.experiments import experiment
+    from tfhealth.preflight.remedies.run import try_remedies
     from tfhealth.preflight.run import preflight
     from tfhealth.replay.run import Replay, replay
     from tfhealth.report import write_report
@@ -45,6 +46,7 @@ _PUBLIC = {
     "watch": ("tfhealth.capture.loop", "watch"),
     "preflight": ("tfhealth.preflight.run", "preflight"),
     "replay": ("tfhealth.replay.run", "replay"),
+    "try_remedies": ("tfhealth.preflight.remedies.run", "try_remedies"),
     "write_report": ("tfhealth.report", "write_report"),
 }
 
@@ -68,6 +70,7 @@ __all__ = [
     "load_run",
     "preflight",
     "replay",
+    "try_remedies",
     "watch",
     "write_report",
 ]

@@ -54,6 +54,8 @@ def summary(result: Result, written: Written | None, color: bool | None = None) 
         console.print(Text(f"  {mark} {finding.checklist} [{finding.rule}] {one_line(finding.message)}"))
     if len(result.findings) > _SHOWN:
         console.print(Text(f"  … {len(result.findings) - _SHOWN} more in the report"))
+    for tried in [one for one in result.remedies if one.verdict != "not_tried"][:_SHOWN]:
+        console.print(Text(f"  {tried.rule} {one_line(tried.sentence)}"))
     for warning in result.warnings:
         console.print(Text(f"  warning: {one_line(warning)}"))
     console.print(Text(f"  checklist: {_counted(result)}"))

@@ -20,6 +20,7 @@ __all__ = [
     "RuleVerdict",
     "RunInfo",
     "Suppressed",
+    "Tried",
     "Verdict",
     "schema",
 ]
@@ -106,6 +107,29 @@ class Row(_Model):
     rules: list[str] = Field(description="ids of the rules that decide it")
 
 
+class Tried(_Model):
+    """What a change that a finding advises did to a short training of clones, beside the same training without it."""
+
+    rule: str = Field(description="id of the rule whose finding advises it")
+    remedy: str = Field(description="name of the remedy")
+    change: str = Field(description="what was changed, Markdown; empty where nothing was tried")
+    verdict: Literal["helps", "no_clear_effect", "harms", "not_tried"] = Field(
+        description="whether the loss is lower with it in every repeat; where losses are of two kinds, the score"
+    )
+    sentence: str = Field(
+        description="what it did, or why it was not tried, in one sentence without a full stop, Markdown"
+    )
+    steps: int = Field(description="steps of each training")
+    repeats: int = Field(description="trainings with and without it, each pair on other batches")
+    loss_without: float | None = Field(None, description="mean loss of the data after them; null for NaN and Inf")
+    loss_with: float | None = Field(None, description="the same with the change")
+    loss_error: float | None = Field(None, description="half the 95 % interval of the difference")
+    score: str | None = Field(None, description="what else was compared, e.g. share of right answers; null: nothing")
+    score_without: float | None = Field(None, description="its mean without the change")
+    score_with: float | None = Field(None, description="the same with the change")
+    score_error: float | None = Field(None, description="half the 95 % interval of the difference")
+
+
 class RunInfo(_Model):
     """Which training was judged."""
 
@@ -137,6 +161,9 @@ class Result(_Model):
     suppressed: list[Suppressed] = Field(default_factory=list, description="findings that somebody accepted")
     warnings: list[str] = Field(default_factory=list, description="expired and unused suppressions, stale baselines")
     profile: str | None = Field(None, description="the profile in force; null: none")
+    remedies: list[Tried] = Field(
+        default_factory=list, description="what was tried of what the findings advise, where that was asked for"
+    )
     packs: list[Pack] = Field(default_factory=list, description="packs in force, the built-in one left out")
 
 

@@ -89,9 +89,18 @@ class Run:
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """All probed steps, int64[n], ascending; the host and validation write rows of their own at others."""
-        probed = [table.steps for table in self.tables if not table.kinds <= FROM_HOST | BETWEEN_STEPS]
+        """All probed steps, int64[n], ascending; the host and validation write rows of their own at others.
+
+        Those of experiments count where there is no training: of a preflight.
+        """
+        beside = FROM_HOST | BETWEEN_STEPS | ({"experiment"} if self.trained else set())
+        probed = [table.steps for table in self.tables if not table.kinds <= beside]
         return np.unique(np.concatenate([np.empty(0, np.int64), *probed]))
+
+    @property
+    def trained(self) -> bool:
+        """Whether this is a training, and not experiments alone."""
+        return "preflight" not in self.meta
 
     @property
     def complete(self) -> bool:

@@ -13,8 +13,9 @@ cannot be meant. Use them in pytest or in any other framework:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -22,17 +23,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfhealth.errors import UsageError
-from tfhealth.experiments import find
-from tfhealth.preflight.run import check_model
+from tfhealth.experiments import Inapplicable, find
+from tfhealth.preflight.run import check_model, preflight
 from tfhealth.preflight.source import gathered, rows_of
 from tfhealth.preflight.trial import Trial
 from tfhealth.preflight.untouched import untouched
 
 __all__ = [
     "assert_gradients_flow",
+    "assert_gradients_match",
+    "assert_healthy",
     "assert_loss_at_chance",
+    "assert_only_trainable_weights_move",
     "assert_outputs_depend_on_inputs",
     "assert_overfits",
+    "assert_predictions_repeat",
     "assert_samples_independent",
     "assert_saves_and_loads",
 ]
@@ -92,6 +97,96 @@ def _fault(gradient: Any) -> str:
         return "none, the loss does not depend on it"
     size = float(tf.linalg.global_norm([gradient]))
     return "not finite" if not math.isfinite(size) else "zero" if size == 0 else ""
+
+
+def assert_gradients_match(model: Any, x: Any, y: Any = None, *, tolerance: float = 1e-3) -> None:
+    """Assert that the gradients of a few weights of each variable agree with finite differences in float64.
+
+    Args:
+        model: a compiled model.
+        x: what `fit` takes; eight samples are used.
+        y: targets, where x is arrays.
+        tolerance: the largest relative error.
+
+    Raises:
+        UsageError: the model cannot be checked; the text says why.
+
+    Example:
+        >>> assert_gradients_match(model, x_train[:32], y_train[:32])
+    """
+    told: list[str] = []
+    with _trial(model, x, y, told.append) as trial:
+        try:
+            errors = find("gradient_check").run(trial)["error"]
+        except Inapplicable as reason:
+            raise UsageError(f"gradients cannot be checked: {reason}") from reason
+    worst = max(errors)
+    _that(worst <= tolerance, f"gradients are off by {worst:.3g}, at most {tolerance:g}: {'; '.join(told)}")
+
+
+def assert_only_trainable_weights_move(model: Any, x: Any, y: Any = None) -> None:
+    """Assert that one step of training changes every trainable variable, and no frozen one.
+
+    Moving statistics, as of batch normalization, are no weights; they may change where their layer is trained.
+
+    Args:
+        model: a compiled model.
+        x: what `fit` takes; its first batch is used.
+        y: targets, where x is arrays.
+
+    Example:
+        >>> assert_only_trainable_weights_move(model, x_train[:32], y_train[:32])
+    """
+    with _trial(model, x, y) as trial:
+        clone, batch = trial.model(), trial.batch(trial.batch_size)
+        clone.predict_on_batch(batch[0])  # builds what its first batch builds
+        frozen = [one for layer in clone._flatten_layers() if not layer.trainable for one in layer.weights]
+        before = {one.path: np.array(one) for one in clone.weights}
+        clone.train_on_batch(*batch)
+        moved = {one.path: not np.array_equal(before[one.path], np.array(one)) for one in clone.weights}
+    stood = [one.path for one in clone.trainable_variables if not moved[one.path]]
+    wandered = [path for path in dict.fromkeys(one.path for one in frozen) if moved[path]]
+    _that(not stood, f"a step of training did not change {', '.join(stood)}, which may be trained")
+    _that(not wandered, f"a step of training changed {', '.join(wandered)}, which is frozen")
+
+
+def assert_predictions_repeat(model: Any, x: Any, y: Any = None, *, tolerance: float = 1e-6) -> None:
+    """Assert that the same samples are predicted the same twice: nothing random is left on in test mode.
+
+    Args:
+        model: a compiled model.
+        x: what `fit` takes.
+        y: targets, where x is arrays; not used.
+        tolerance: the largest difference, in units of the predictions' spread.
+
+    Example:
+        >>> assert_predictions_repeat(model, x_train[:32])
+    """
+    with _trial(model, x, y) as trial:
+        randomness = find("test_mode").run(trial)["randomness"][0]
+    what = "two predictions of the same samples differ by"
+    _that(randomness <= tolerance, f"{what} {randomness:.3g} of the predictions' spread, at most {tolerance:g}")
+
+
+def assert_healthy(
+    model: Any, x: Any, y: Any = None, *, experiments: str | Sequence[str] = "quick", budget: float = 60.0
+) -> None:
+    """Assert that no rule fails on what a preflight shows; warnings are let pass, and nothing is written.
+
+    Args:
+        model: a compiled model.
+        x: what `fit` takes.
+        y: targets, where x is arrays.
+        experiments: "quick", "full" or names, as for `tfhealth.preflight`.
+        budget: seconds for all of them together; what does not fit is not asserted.
+
+    Example:
+        >>> assert_healthy(model, x_train, y_train, experiments=["overfit_tiny", "smoke"])
+    """
+    with TemporaryDirectory() as folder:
+        result = preflight(model, x, y, experiments, out=folder, formats="json", budget=budget, verbose=0)
+    failing = [f"{one.rule}: {one.message}" for one in result.findings if one.verdict == "fail"]
+    _that(not failing, "the preflight failed:\n  " + "\n  ".join(failing))
 
 
 def assert_samples_independent(model: Any, x: Any, y: Any = None, *, tolerance: float = 1e-3) -> None:

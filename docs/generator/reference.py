@@ -112,7 +112,7 @@ def _arguments(parser: argparse.ArgumentParser) -> list[str]:
             raise SystemExit(f"{parser.prog}: {action.dest} has no help")
         name = str(action.metavar or action.dest)
         if action.option_strings:
-            name = action.option_strings[-1] + (f" {name}" if action.nargs != 0 else "")
+            name = action.option_strings[-1] + {0: "", "?": f"[={name}]"}.get(action.nargs, f" {name}")
         rows[bool(action.option_strings)].append((f"`{name}`", _with_default(action)))
     tables = (("Argument", rows[False]), ("Option", rows[True]))
     return [_table((title, "Meaning"), listed) for title, listed in tables if listed]

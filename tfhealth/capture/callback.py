@@ -14,6 +14,7 @@ from typing import Any, Literal
 import keras
 
 from tfhealth import baseline, report
+from tfhealth.capture.ahead import Ahead, TriedAhead, asked, readable_twice, try_ahead
 from tfhealth.capture.extras import Asked
 from tfhealth.capture.facts.data import described
 from tfhealth.capture.replica import is_chief
@@ -53,7 +54,8 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         facts: what only you know, for rules to judge: {site: {name: text, number, True, False or None}}. What was
             recorded stands, except of `data` and `fit`.
         data: what you give to fit as x, or (x, y), where `tfhealth run` does not see it: an array, several, or a data
-            set. It is described in the fact `data` when the callback is made; nothing of it is iterated or kept.
+            set. It is described in the fact `data` when the callback is made; nothing of it is iterated or kept, but
+            for a preflight.
         catch_nonfinite: look for NaN and Inf in every step, and stop training at the first one. The batch of that step,
             as it is, and the weights before it are kept in the run directory, for `tfhealth replay`. Costs memory for a
             copy of all variables, and time in every step.
@@ -63,6 +65,9 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             updates and activations are counted by size at a few steps, e.g. `["dense*", "encoder/**/kernel"]`.
         again: what a further fit with this callback is: "new" makes it a run of its own; "continue" adds it to the run
             of the fit before, whose facts stand, with a note for each that differs.
+        preflight: experiments before the first fit, as of `tfhealth.preflight`, whose series are judged with that fit:
+            "quick", "full", names, or a mapping with any of "experiments", "budget" and "try_remedies". A callback does
+            not see what `fit` is given, so it takes `data`, which must be something that can be read twice.
 
     Raises:
         UsageError, RuleError: at once, for arguments and rules that cannot be meant.
@@ -92,6 +97,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         samples: int = FEW,
         histograms: Sequence[str] = (),
         again: Literal["new", "continue"] = "new",
+        preflight: str | Sequence[str] | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
@@ -109,6 +115,11 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         self.facts: Facts = checked({} if facts is None else facts)
         self.described: Facts = {} if data is None else {"data": described(data)}
         self.told: Facts = {}
+        self.ahead: Ahead | None = asked(preflight)
+        self.data: Mapping[str, Any] | None = None
+        self.tried: TriedAhead | None = None
+        if self.ahead is not None:
+            self.data = readable_twice(data)  # of a copy as well: it is what that one's first fit is given
         self.result: Result | None = None
         self.run_dir: Path | None = None
         self.checklist = load_checklist(rules, profile)
@@ -120,7 +131,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         """Return the settings without a model or a run: what is copied or pickled watches a fit of its own."""
         state = {name: value for name, value in vars(self).items() if name != "_finalizer"}
         blank: dict[str, Any] = vars(keras.callbacks.Callback())  # no model, no parameters
-        return state | blank | {"told": dict(self.told), "result": None, "run_dir": None, "_watch": None}
+        return state | blank | {"told": dict(self.told), "tried": None, "result": None, "run_dir": None, "_watch": None}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HealthCallback:
         """Return a callback with the same settings and no run: tuners copy callbacks for every trial."""
@@ -131,6 +142,9 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         self.close("interrupted")  # a fit before this one that never reached its end
         if not is_chief(self.model.distribute_strategy):
             return  # of several workers one writes
+        if self.ahead is not None and self.data is not None:
+            self.tried = try_ahead(self, self.model, self.data)
+            self.data = None
         try:
             self._watch = Watch(self)
         except Exception as error:  # nothing of ours may end a training before it begins

@@ -97,6 +97,19 @@ class Journal:
             self._layouts[id(layout)] = (layout, self.kept(self.recorder.layout, layout.probes))
         self.kept(self.recorder.append, self._layouts[id(layout)][1], steps, values)
 
+    def take_over(self, run: Run) -> None:
+        """Record what experiments yielded before this fit, so that one verdict is on both."""
+        for site, attributes in run.sites.items():
+            if site.kind == "experiment":
+                self.site(site, attributes)
+        for table in run.tables:
+            if table.kinds == {"experiment"}:
+                layout = self.kept(self.recorder.layout, table.probes)
+                self.kept(self.recorder.append, layout, table.steps, table.values)
+        for note in run.notes:
+            if note.subject.startswith("experiment "):
+                self.note(note.subject, note.why)
+
     def note(self, subject: str, why: str) -> None:
         """Record that something is not measured, and why; no fault of anybody."""
         with self.guarded("notes"):

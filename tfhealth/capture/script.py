@@ -9,15 +9,20 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 
 import keras
 
+from tfhealth.capture.ahead import Ahead, try_afterwards, try_ahead, under_trial
 from tfhealth.capture.callback import HealthCallback
 from tfhealth.capture.facts.data import fit_data
+from tfhealth.capture.replica import is_chief
 from tfhealth.capture.told import Facts
 from tfhealth.result import Result
 from tfhealth.series import Attribute
@@ -25,18 +30,29 @@ from tfhealth.series import Attribute
 __all__ = ["run_script"]
 
 
-def run_script(script: Path, arguments: Sequence[str], settings: Mapping[str, Any]) -> tuple[int, list[Result]]:
+def run_script(
+    script: Path, arguments: Sequence[str], settings: Mapping[str, Any], ahead: Ahead | None = None, only: bool = False
+) -> tuple[int, list[Result]]:
     """Run `script` as `python script arguments` would, with a `HealthCallback(**settings)` in every fit.
 
+    Args:
+        script: a Python script.
+        arguments: the script's own.
+        settings: of the callback.
+        ahead: what is tried before the first fit, on its model and data.
+        only: whether the script ends there, as if it had called `sys.exit()`.
+
     Returns:
-        The script's exit code (1 after an exception, whose traceback is printed) and one result for each fit.
+        The script's exit code (1 after an exception, whose traceback is printed) and one result for each fit; where
+        the script ended before the first one, what trying came to.
 
     Raises:
         UsageError, RuleError: settings that cannot be meant, before the script is started.
     """
     pattern = HealthCallback(**settings)  # copied for every fit: a script may leave the folder that it starts in
     results: list[Result] = []
-    with _watched_fits(pattern, results), _as_main(script, arguments):
+    first = _First(ahead, only, results)
+    with _watched_fits(pattern, results, first), _as_main(script, arguments):
         code = _run(script)
     return code, results
 
@@ -90,14 +106,65 @@ def _as_main(script: Path, arguments: Sequence[str]) -> Iterator[None]:
         sys.argv, sys.path[:] = argv, path
 
 
+@dataclass
+class _First:
+    """What is done before and after the first fit of a script."""
+
+    ahead: Ahead | None
+    only: bool
+    results: list[Result]
+    remedied: HealthCallback | None = None
+
+    def act(self, callback: HealthCallback, model: Any, given: dict[str, Any]) -> None:
+        """Try what is to be tried, once; leave in `given` and in the callback what its fit needs.
+
+        Raises:
+            SystemExit: the script is to end here.
+        """
+        if self.ahead is None or callback.ahead is not None or not is_chief(model.distribute_strategy):
+            return
+        afterwards = self.ahead.try_remedies and not self.only and not isinstance(given.get("x"), GeneratorType)
+        callback.ahead = replace(self.ahead, try_remedies=self.ahead.try_remedies and not afterwards)
+        self.remedied = callback if afterwards else None
+        self.ahead = self.ahead if self.only else None
+        given["x"], again = _read_twice(given.get("x"))
+        callback.tried = try_ahead(callback, model, given)
+        given["x"] = again()
+        if self.only:
+            self.results += [callback.tried.result] if callback.tried else []
+            raise SystemExit
+
+    def act_afterwards(self, callback: HealthCallback, model: Any, given: Mapping[str, Any]) -> None:
+        """Try what the findings of the first fit advise, where that was asked for and its data can be read again."""
+        if callback is self.remedied:
+            self.remedied = None
+            try_afterwards(callback, model, given)
+
+
+def _read_twice(x: Any) -> tuple[Any, Callable[[], Any]]:
+    """Return what yields the same as `x`, and what makes `x` as if nobody had read it; only a generator needs that."""
+    if not isinstance(x, GeneratorType):
+        return x, lambda: x
+    taken: list[Any] = []
+
+    def reading() -> Iterator[Any]:
+        for batch in x:
+            taken.append(batch)
+            yield batch
+
+    return reading(), lambda: (batch for batch in chain(taken, x))  # Keras takes no other iterator than a generator
+
+
 @contextmanager
-def _watched_fits(pattern: HealthCallback, results: list[Result]) -> Iterator[None]:
-    """Give every `fit` a copy of `pattern`, unless the script gave it one itself."""
+def _watched_fits(pattern: HealthCallback, results: list[Result], first: _First) -> Iterator[None]:
+    """Give every `fit` a copy of `pattern`, unless the script gave it one itself; fits of clones are left alone."""
     original = keras.Model.fit
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def fit(model: Any, *args: Any, **kwargs: Any) -> Any:
+        if under_trial():
+            return original(model, *args, **kwargs)
         bound = signature.bind(model, *args, **kwargs)
         own = _callbacks(bound.arguments.get("callbacks"))
         watching = next((one for one in own if isinstance(one, HealthCallback)), None)
@@ -105,8 +172,11 @@ def _watched_fits(pattern: HealthCallback, results: list[Result]) -> Iterator[No
             watching = copy.deepcopy(pattern)
             watching.told = _told(bound)
             bound.arguments["callbacks"] = [*own, watching]
+        first.act(watching, model, bound.arguments)
         try:
-            return original(*bound.args, **bound.kwargs)
+            history = original(*bound.args, **bound.kwargs)
+            first.act_afterwards(watching, model, bound.arguments)
+            return history
         except KeyboardInterrupt:
             watching.close("interrupted")
             raise

@@ -17,6 +17,7 @@ from tfhealth.diagnosis import evaluate
 from tfhealth.plan import Plan
 from tfhealth.recorder import run_directory
 from tfhealth.report.github import inert
+from tfhealth.result import Tried
 
 if TYPE_CHECKING:
     from tfhealth.capture.callback import HealthCallback
@@ -54,6 +55,7 @@ class Watch:
             callback.catch_nonfinite,
         )
         self._closed = False
+        self._remedies: list[Tried] = []
         self._suspected: set[str] = set()
         self._said: set[str] = set()
         self._judged_at, self._judging_took = time.perf_counter(), 0.0
@@ -64,6 +66,11 @@ class Watch:
             if can_reach(rule, overrides[rule.id], "critical")
         ]
         self.session.start(callback.params or {}, [callback.described, callback.told, callback.facts])
+        if callback.tried is not None:
+            with self.session.guarded("preflight"):
+                self.session.journal.take_over(callback.tried.run)
+            self._remedies = callback.tried.result.remedies
+            callback.tried = None  # it is about this fit
         callback.run_dir = self.session.recorder.folder
 
     def _flushed(self) -> None:
@@ -118,6 +125,8 @@ class Watch:
     def _report(self) -> None:
         run = self.session.recorder.snapshot()
         result = evaluate(self.checklist, run)
+        still = {one.rule for one in result.findings}
+        result = result.model_copy(update={"remedies": [one for one in self._remedies if one.rule in still]})
         written = None
         if run.path is not None:
             written = report.write_report(result, run, self.checklist, run.path, self.formats)

@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from tfhealth import __version__
-from tfhealth.cli import evaluate, replay, report, rules, run
+from tfhealth.cli import evaluate, options, replay, report, rules, run
 from tfhealth.cli.exits import Exit
 from tfhealth.errors import Error
 from tfhealth.report.github import inert
@@ -20,20 +21,21 @@ _EPILOG = """exit codes:
   1  the gate failed; `rules check`, `rules test` or `rules diff` has something to say
   2  wrong use: arguments, rules, profiles, baselines or paths that cannot be meant
   3  incomplete: the gate would pass, but a run is unfinished, damaged or could not be judged, or does not
-     decide what the gate requires; `report` could not read or write everything; `replay` showed no NaN or Inf
+     decide what the gate requires; `report` could not read or write everything; `replay` showed no NaN or Inf;
+     `run --only-preflight` met no fit, or could not try anything
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, one sub-command for each of `COMMANDS`."""
-    parser = argparse.ArgumentParser(
+    parser = options.Parser(
         prog="tfhealth",
         description="The doctor for Keras training.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"tfhealth {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands: Any = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in COMMANDS:
         add(commands)
     return parser

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfhealth.cli import options
-from tfhealth.cli.exits import gate, told_gate
+from tfhealth.cli.exits import Exit, gate, told_gate
 from tfhealth.cli.github import tell_github
 from tfhealth.errors import UsageError
 from tfhealth.samples import FEW
+
+if TYPE_CHECKING:
+    from tfhealth.capture.ahead import Ahead
 
 __all__ = ["add"]
 
@@ -39,12 +43,31 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--samples", type=int, default=FEW, metavar="N", help="samples of the data for the report; 0: none (default: 8)"
     )
     parser.add_argument("--stop", action="store_true", help="stop a training at its first critical finding")
+    _add_preflight(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing of our own")
     parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Python script")
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the script's own arguments, if any"
     )
     parser.set_defaults(act=_act)
+
+
+def _add_preflight(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--preflight",
+        nargs="?",
+        const="quick",
+        metavar="NAMES",
+        help="before the first fit, run experiments on clones of its model, with its data: quick (default), full, or "
+        "names with commas, after =",
+    )
+    parser.add_argument("--only-preflight", action="store_true", help="end the script where its first fit would begin")
+    parser.add_argument(
+        "--try-remedies", action="store_true", help="try as well what the findings of the preflight advise, on clones"
+    )
+    parser.add_argument(
+        "--budget", type=float, metavar="SECONDS", help="time for all experiments together (default: 60)"
+    )
 
 
 def _every(text: str) -> int | str:
@@ -56,11 +79,26 @@ def _every(text: str) -> int | str:
         raise argparse.ArgumentTypeError(f'"auto" or a whole number, received {text!r}') from None
 
 
+def _ahead(arguments: argparse.Namespace) -> Ahead | None:
+    """Return what is to be tried before the first fit; each of the options means that something is.
+
+    Raises:
+        UsageError: it cannot be meant.
+    """
+    from tfhealth.capture.ahead import Ahead
+
+    given = arguments
+    if not (given.preflight or given.only_preflight or given.try_remedies or given.budget is not None):
+        return None
+    return Ahead(given.preflight or "quick", 60.0 if given.budget is None else given.budget, given.try_remedies)
+
+
 def _act(arguments: argparse.Namespace) -> int:
     if not arguments.script.is_file():
         raise UsageError(f"{arguments.script}: no such script.")
     from tfhealth.capture.script import run_script
 
+    ahead = _ahead(arguments)
     # Now, since a relative path may mean something else by the time the script has ended.
     by = options.gate(arguments, options.checklist(arguments))
     settings = {
@@ -77,10 +115,13 @@ def _act(arguments: argparse.Namespace) -> int:
         "verbose": 0 if arguments.quiet else 1,
         "name": arguments.script.stem,
     }
-    code, results = run_script(arguments.script, arguments.arguments, settings)
+    code, results = run_script(arguments.script, arguments.arguments, settings, ahead, arguments.only_preflight)
     tell_github(results, None if arguments.quiet else sys.stdout)
     if code != 0:
         return code
+    if arguments.only_preflight and not results:
+        print(f"tfhealth: {arguments.script} met no fit before which anything could be tried.", file=sys.stderr)
+        return Exit.INCOMPLETE
     if not results and not arguments.quiet:
         print(f"\ntfhealth: {arguments.script} trained nothing with fit; there is nothing to judge.")
     return gate(results, by) if arguments.quiet else told_gate(results, by)

@@ -38,7 +38,8 @@ def row_of(item: Item, decisions: Sequence[Decision]) -> Row:
     if item.guide is not None and _verdict(worst) == "not_applicable":
         return Row(id=item.id, asks=item.asks, verdict="guide", reason=item.guide, rules=_ids(decisions))
     said = rule_verdict(worst).reason
-    reason = said if worst.verdict in ("pass", "not_applicable") else f"{worst.rule.title}: {said}"
+    alone = worst.verdict in ("pass", "not_applicable") or _said_of_all(worst, decisions)
+    reason = said if alone else f"{worst.rule.title}: {said}"
     return Row(
         id=item.id,
         asks=item.asks,
@@ -46,6 +47,11 @@ def row_of(item: Item, decisions: Sequence[Decision]) -> Row:
         reason=reason,
         rules=_ids(decisions),
     )
+
+
+def _said_of_all(one: Decision, decisions: Sequence[Decision]) -> bool:
+    """Whether every rule of a row was not measured, for one and the same reason."""
+    return all((other.verdict, other.reason) == ("not_measured", one.reason) for other in decisions)
 
 
 def _ids(decisions: Sequence[Decision]) -> list[str]:

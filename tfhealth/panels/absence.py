@@ -36,12 +36,14 @@ def raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoRe
     """Raise for a statistic without any series: not asked for here, or not to be had.
 
     Raises:
-        Undecided: sites of the kind were seen, but none that the measure is about.
+        Undecided: sites of the kind were seen, but none that the measure is about; or nothing was trained.
         Absent: it was not measured.
     """
     if kind == "experiment":
         _raise_inapplicable(measure, run)
         raise Absent(_why_not_tried(measure, run))
+    if not run.trained:
+        raise Undecided("not_measured", "experiments do not show this: a fit does")
     seen = [described(site, attributes) for site, attributes in run.sites.items() if site.kind == kind]
     if seen and not any(fits(measure.where, attributes) for attributes in seen):
         raise_unfit(measure)
@@ -76,9 +78,10 @@ def _why_not_tried(measure: Measure, run: Run) -> str:
         if site.kind == "experiment" and fits(measure.where, described(site, attributes)):
             return next((note.why for note in run.notes if note.subject == str(site)), f"{site} yielded nothing")
     name = measure.where.get("name")
-    which = f"the experiment {name}" if isinstance(name, str) else "an experiment"
-    how = ', experiments="full"' if isinstance(name, str) and not quick(name) else ""
-    return f"a fit does not show this: `tfhealth.preflight(model, x, y{how})` runs {which}"
+    known = isinstance(name, str) and quick(name)
+    call, command = ("", "") if known else (', experiments="full"', "=full")
+    what = "a fit does not show this" if run.trained else "this preflight did not try it"
+    return f"{what}: `tfhealth.preflight(model, x, y{call})` and `tfhealth run --preflight{command}` do"
 
 
 def why_missing(run: Run, kind: str, statistic: str) -> str:

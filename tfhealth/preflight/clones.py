@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,18 +10,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["cloned", "compiled_like"]
+from tfhealth.experiments import Inapplicable
+from tfhealth.preflight.twins import copied
+
+__all__ = ["cloned", "compiled_like", "layered"]
 
 
-def cloned(model: Any, x: Any, weights: bool = True) -> Any:
+def cloned(model: Any, x: Any, weights: bool = True, made: Callable[[Any], Any] | None = None) -> Any:
     """Return a model of the same architecture, uncompiled.
 
     Args:
         model: a model, built or not.
         x: inputs of one sample, by which a clone that does not know its shapes is built.
         weights: whether it has the model's weights; else what its initializers draw.
+        made: makes a layer of the clone from the model's; by default one that is alike.
+
+    Raises:
+        Inapplicable: layers are to be made otherwise, and the model is none of which Keras knows the layers' graph.
     """
-    clone = _uncompiled_clone(model)
+    clone = _uncompiled_clone(model, made)
     if model.built:
         if not clone.built:
             clone(keras.tree.map_structure(keras.ops.convert_to_tensor, x))
@@ -32,31 +39,22 @@ def cloned(model: Any, x: Any, weights: bool = True) -> Any:
     return clone
 
 
-def _uncompiled_clone(model: Any) -> Any:
+def layered(model: Any) -> bool:
+    """Whether Keras knows what a model does with its layers: a Sequential or functional one, not a subclassed one."""
+    return isinstance(model, keras.Sequential) or type(model) is keras.Model or isinstance(model, keras.src.Functional)
+
+
+def _uncompiled_clone(model: Any, made: Callable[[Any], Any] | None) -> Any:
     """Return a model of the same architecture with weights of its own."""
+    if made is not None and not (layered(model) and model.built):
+        raise Inapplicable(f"{type(model).__name__} is no built Sequential or functional model, to change layers in")
     given = getattr(model, "_auto_config", None)
     if given is not None and type(model).get_config is keras.Model.get_config:  # neither Sequential nor functional
         return type(model)(**given.config)  # what __init__ was given; Keras keeps it where that is plain values
     with _compiling_nothing():
-        if isinstance(model, keras.Sequential) or type(model) is keras.Model or isinstance(model, keras.src.Functional):
-            return keras.models.clone_model(model, clone_function=_cloned_layer, recursive=True)
+        if layered(model):
+            return keras.models.clone_model(model, clone_function=made or copied, recursive=True)
         return keras.models.clone_model(model)
-
-
-def _cloned_layer(layer: Any) -> Any:
-    """Return a layer with the same configuration, or else one that was given the same arguments.
-
-    Many layers of people's own cannot be made from their configuration, for want of a `get_config` or of `**kwargs`.
-    """
-    try:
-        return type(layer).from_config(layer.get_config())
-    except Exception:
-        given = getattr(layer, "_auto_config", None)
-        if given is None:
-            raise
-        twin = type(layer)(**given.config)
-        twin.name = layer.name
-        return twin
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tfhealth.capture import facts
+from tfhealth.capture.ahead import trying
 from tfhealth.experiments import Experiment, Inapplicable, find
 from tfhealth.preflight.source import Samples
 from tfhealth.preflight.trial import OutOfTime, Trial
@@ -36,6 +39,9 @@ class Laboratory:
         recorder: where everything goes.
         budget: seconds for all experiments together, from now on.
         seed: with which each experiment begins.
+
+    Attributes:
+        interrupted: whether Ctrl-C ended the work.
     """
 
     model: Any
@@ -44,6 +50,7 @@ class Laboratory:
     recorder: Recorder
     budget: float
     seed: int
+    interrupted: bool = False
     _began: float = field(default_factory=time.monotonic)
 
     def record_facts(self) -> None:
@@ -61,38 +68,55 @@ class Laboratory:
             self.recorder.note(subject, why)
 
     def run(self, names: Sequence[str], verbose: int) -> None:
-        """Run the experiments by their names, behind a progress bar on standard error."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        console = Console(file=sys.stderr)
-        progress = Progress(*columns, console=console, disable=not verbose, transient=True)
-        with progress:
-            task = progress.add_task("preflight", total=len(names))
-            for name in names:
+        """Run the experiments by their names, behind a progress bar on standard error; Ctrl-C ends it, with a note."""
+        with _bar(verbose) as progress:
+            task = progress.add_task("preflight", total=len(names), budget=f"of {self.budget:g} s")
+            for place, name in enumerate(names):
                 progress.update(task, description=f"preflight: {name}")
-                self._attempt(name)
+                try:
+                    seconds, came = self._attempt(name)
+                except KeyboardInterrupt:
+                    self.interrupted = True
+                    for other in names[place:]:
+                        self.recorder.site(Site("experiment", other), {})
+                        self._noted(other)("not measured: Ctrl-C ended the preflight")
+                    return
+                if verbose:
+                    line = f"  {name}: {seconds:.1f} s{came and ', '}{came}"
+                    progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
                 progress.advance(task)
 
-    def _attempt(self, name: str) -> None:
+    def _attempt(self, name: str) -> tuple[float, str]:
+        """Run one experiment; return how long it took, and what kept it from its end, empty where nothing did."""
         site = Site("experiment", name)
         began = time.monotonic()
-        inapplicable = None
+        inapplicable, came = None, ""
         try:
             found = find(name)
             values = _checked(found, self._yielded(found))
         except OutOfTime:
-            what = f"the budget of {self.budget:g} s ended during it" if began < self._deadline else self._late()
-            self.recorder.note(str(site), f"not measured: {what}; a larger one is `preflight(…, budget=…)`")
+            came = f"the budget of {self.budget:g} s ended during it" if began < self._deadline else self._late()
+            self.recorder.note(str(site), f"not measured: {came}; a larger one is `budget=` or `--budget`")
         except Inapplicable as reason:
             inapplicable = str(reason)
+            came = f"does not apply: {inapplicable}"
         except (Exception, SystemExit) as error:
-            self.recorder.note(str(site), f"not measured: {_told(error)}")
+            came = f"not measured: {_told(error)}"
+            self.recorder.note(str(site), came)
         else:
             self._write(site, values)
-        self.recorder.site(site, {"seconds": round(time.monotonic() - began, 3), "inapplicable": inapplicable})
+        seconds = time.monotonic() - began
+        self.recorder.site(site, {"seconds": round(seconds, 3), "inapplicable": inapplicable})
+        return seconds, came
 
     @property
     def _deadline(self) -> float:
         return self._began + self.budget
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the budget, at least 0."""
+        return max(0.0, self._deadline - time.monotonic())
 
     def _late(self) -> str:
         return f"the budget of {self.budget:g} s was used up before it"
@@ -101,7 +125,7 @@ class Laboratory:
         """Return what an experiment yields; whatever it draws, the next one begins with the same seed."""
         trial = Trial(self.seed, self.model, self.samples, self.validation, self._deadline, self._noted(one.name))
         trial.check_time()
-        with untouched(self.seed):
+        with untouched(self.seed), trying(), _quiet():
             return one.run(trial)
 
     def _noted(self, name: str) -> Callable[[str], None]:
@@ -117,6 +141,25 @@ class Laboratory:
             layout = self.recorder.layout([Probe(site, statistic) for statistic in statistics])
             rows = np.stack([values[statistic] for statistic in statistics], axis=1)
             self.recorder.append(layout, np.arange(length, dtype=np.int64), rows)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep TensorFlow from advice on retracing, which is about clones."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _bar(verbose: int) -> Progress:
+    """Return a bar with the seconds gone by and those there are; it goes when it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    clock = (TimeElapsedColumn(), TextColumn("{task.fields[budget]}"))
+    return Progress(*columns, *clock, console=Console(file=sys.stderr), disable=not verbose, transient=True)
 
 
 def _checked(one: Experiment, found: Any) -> dict[str, Floats]:

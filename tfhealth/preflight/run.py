@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from tfhealth import report
+from tfhealth.capture.ahead import Ahead, trying
 from tfhealth.console import summary
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import UsageError
-from tfhealth.experiments import find, names
-from tfhealth.plan import Plan
 from tfhealth.preflight.laboratory import Laboratory
 from tfhealth.preflight.source import Samples, gathered
+from tfhealth.preflight.untouched import untouched
 from tfhealth.recorder import Recorder, run_directory
 from tfhealth.result import Result
 from tfhealth.rules import Checklist, load_checklist
+from tfhealth.run import Run
 
-__all__ = ["check_model", "preflight"]
+__all__ = ["Order", "check_model", "examine", "preflight", "remedied", "validation_of"]
 
 _SEED = 1234
+_READING_SHARE = 0.25  # of the budget, that reading data which come in batches may take
 
 
 def preflight(
@@ -38,6 +42,7 @@ def preflight(
     formats: str | Sequence[str] = ("json", "html", "pdf"),
     budget: float = 60.0,
     verbose: int = 1,
+    try_remedies: bool = False,
 ) -> Result:
     """Try what a fit does not show, on clones of the model; judge it by rules, and write a report.
 
@@ -56,42 +61,99 @@ def preflight(
         out: folder in which the run directory is made, `tfhealth_runs/` by default.
         formats: any of "json", "html", "pdf", "junit", "md", or one string with commas.
         budget: seconds for all experiments together; what does not fit is not measured.
-        verbose: 0 silent, 1 a progress bar and a summary at the end.
+        verbose: 0 silent, 1 a progress bar, a line for each experiment, and a summary at the end.
+        try_remedies: whether to try as well what the findings advise, where that is a concrete change: clones are
+            trained with and without it, in what is left of the budget.
 
     Returns:
         The verdict. An experiment that failed is among its notes, and what it should have shown is not measured.
 
     Raises:
         UsageError, RuleError: at once, for arguments and rules that cannot be meant.
+        KeyboardInterrupt: Ctrl-C; the report on what was tried until then is written first.
 
     Example:
         >>> import tfhealth
         >>> result = tfhealth.preflight(model, x_train, y_train, formats="html", verbose=0)
     """
     check_model(model)
-    samples = gathered(x, y)
-    validation = None if validation_data is None else _validation(validation_data)
-    if isinstance(budget, bool) or not isinstance(budget, int | float) or not budget > 0:
-        raise UsageError(f"budget must be a number of seconds above 0, received {budget!r}")
+    ahead = Ahead(experiments, budget, try_remedies)
     kinds = report.parse_formats(formats)
     checklist = load_checklist(rules, profile)
-    chosen = _chosen(experiments, checklist)
-    folder = run_directory(Path("tfhealth_runs" if out is None else out), f"{model.name}-preflight").absolute()
-    recorder = _open(folder)
+    order = Order(ahead, checklist, Path("tfhealth_runs" if out is None else out), kinds, verbose, str(model.name))
+    with untouched(_SEED):
+        samples = gathered(x, y, until=order.reads_until)
+        validation = None if validation_data is None else validation_of(validation_data, order.reads_until)
+    result, _ = examine(model, samples, validation, order)
+    return result
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be tried, and what becomes of it.
+
+    Attributes:
+        ahead: which experiments, and how long they may take.
+        checklist: the rules that judge them.
+        out: the folder of the run directory.
+        formats: which files to write.
+        verbose: 0 silent, 1 not.
+        name: of the model or the script; the run's is made of it.
+    """
+
+    ahead: Ahead
+    checklist: Checklist
+    out: Path
+    formats: tuple[str, ...]
+    verbose: int
+    name: str
+
+    @property
+    def reads_until(self) -> float:
+        """When to be done with reading data that come in batches, if that begins now."""
+        return time.monotonic() + _READING_SHARE * self.ahead.budget
+
+
+def examine(model: Any, samples: Samples, validation: Samples | None, order: Order) -> tuple[Result, Run]:
+    """Run the experiments, judge them, and write the report, of what there is also after Ctrl-C.
+
+    Raises:
+        UsageError: the run directory cannot be written.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    name, budget = f"{order.name}-preflight", float(order.ahead.budget)
+    chosen = order.ahead.chosen(order.checklist)
+    recorder = _open(run_directory(order.out, name).absolute())
     try:
-        recorder.meta(name=f"{model.name}-preflight", preflight=list(chosen), budget=float(budget), seed=_SEED)
-        laboratory = Laboratory(model, samples, validation, recorder, float(budget), _SEED)
+        recorder.meta(name=name, preflight=list(chosen), budget=budget, seed=_SEED)
+        laboratory = Laboratory(model, samples, validation, recorder, budget, _SEED)
         laboratory.record_facts()
-        laboratory.run(chosen, verbose)
-        recorder.finish("completed")
+        laboratory.run(chosen, order.verbose)
+        recorder.finish("interrupted" if laboratory.interrupted else "completed")
         run = recorder.snapshot()
     finally:
         recorder.close()
-    result = evaluate(checklist, run)
-    written = report.write_report(result, run, checklist, folder, kinds)
-    if verbose:
+    result = evaluate(order.checklist, run)
+    if order.ahead.try_remedies and not laboratory.interrupted:
+        with trying():
+            result = remedied(result, model, samples.x, samples.y, laboratory.seconds_left)
+    assert run.path is not None
+    written = report.write_report(result, run, order.checklist, run.path, order.formats)
+    if order.verbose:
         print(summary(result, written), flush=True)
-    return result
+    if laboratory.interrupted:
+        raise KeyboardInterrupt
+    return result, run
+
+
+def remedied(result: Result, model: Any, x: Any, y: Any, budget: float) -> Result:
+    """Return the verdict with what its remedies did; after Ctrl-C without."""
+    from tfhealth.preflight.remedies import try_remedies  # which checks models as is done here
+
+    try:
+        return try_remedies(result, model, x, y, budget=budget)
+    except KeyboardInterrupt:
+        return result
 
 
 def _open(folder: Path) -> Recorder:
@@ -111,33 +173,8 @@ def check_model(model: Any) -> None:
         raise UsageError("the model is not compiled; call model.compile(optimizer, loss) first")
 
 
-def _validation(given: Any) -> Samples:
+def validation_of(given: Any, until: float) -> Samples:
     """Return samples of what `fit` takes as `validation_data`."""
     if isinstance(given, tuple | list) and len(given) in (2, 3):
-        return gathered(given[0], given[1], "validation_data")
-    return gathered(given, None, "validation_data")
-
-
-def _chosen(experiments: str | Sequence[str], checklist: Checklist) -> tuple[str, ...]:
-    if experiments in ("quick", "full"):
-        return tuple(name for name in _asked_for(checklist) if experiments == "full" or find(name).quick)
-    return _named(experiments)
-
-
-def _asked_for(checklist: Checklist) -> tuple[str, ...]:
-    """Return the names of the experiments that a rule in force reads."""
-    plan = Plan.of(checklist)
-    return tuple(name for name in names() if plan.statistics("experiment", {"name": name}))
-
-
-def _named(experiments: str | Sequence[str]) -> tuple[str, ...]:
-    listed = experiments.split(",") if isinstance(experiments, str) else experiments
-    chosen = tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
-    if not chosen:
-        raise UsageError(f"no experiment is named; legal: {', '.join(names())}")
-    for name in chosen:
-        try:
-            find(name)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-    return chosen
+        return gathered(given[0], given[1], "validation_data", until)
+    return gathered(given, None, "validation_data", until)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhealth.errors import UsageError
+from tfhealth.preflight.datasets import twin, undrawn
 from tfhealth.series import Ints
 
 __all__ = ["MOST_BYTES", "MOST_SAMPLES", "Samples", "gathered", "rows_of"]
@@ -45,17 +48,19 @@ class Samples:
         return int(keras.tree.flatten(self.x)[0].shape[0])
 
 
-def gathered(x: Any, y: Any = None, name: str = "x") -> Samples:
+def gathered(x: Any, y: Any = None, name: str = "x", until: float = math.inf) -> Samples:
     """Return samples of what can be passed to `fit`.
 
     Args:
         x: an array or a structure of arrays, a `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator of batches.
         y: targets, where x is arrays.
         name: what to call x in errors.
+        until: when to be done, by `time.monotonic()`; one batch is taken in any case.
 
     Returns:
         At most about `MOST_SAMPLES` samples and `MOST_BYTES` bytes. Arrays are taken at rows spread evenly, in order;
-        of anything else the first batches. A data set is iterated anew; a generator loses the batches that are taken.
+        of anything else the first batches. A data set will yield what it would have; a generator loses the batches
+        that are taken.
 
     Raises:
         UsageError: it is none of these, has no samples, or arrays of different lengths.
@@ -63,7 +68,8 @@ def gathered(x: Any, y: Any = None, name: str = "x") -> Samples:
     if isinstance(x, tf.data.Dataset | keras.utils.PyDataset | Iterator):
         if y is not None:
             raise UsageError(f"{name} is a {type(x).__name__}, which brings its own targets; leave y out")
-        return _of_batches(_batches(x), name)
+        with undrawn(x):
+            return _of_batches(_batches(x), name, until)
     return _of_arrays(x, y, name)
 
 
@@ -76,12 +82,12 @@ def _batches(x: Any) -> Any:
     if isinstance(x, keras.utils.PyDataset):
         count = x.num_batches
         return (x[index] for index in range(MOST_SAMPLES if count is None else count))
-    return x
+    return twin(x) if isinstance(x, tf.data.Dataset) else x
 
 
-def _of_batches(batches: Iterable[Any], name: str) -> Samples:
+def _of_batches(batches: Iterable[Any], name: str, until: float) -> Samples:
     taken: list[Any] = []
-    rows = size = 0
+    rows, size, whole = 0, 0, True
     for batch in islice(batches, MOST_SAMPLES):
         taken.append(batch)
         arrays = [_numpy(one) for one in keras.tree.flatten(batch) if one is not None]
@@ -89,13 +95,13 @@ def _of_batches(batches: Iterable[Any], name: str) -> Samples:
             what = f"{name} must yield batches, arrays with one row a sample"
             raise UsageError(f"{what}, received {type(batch).__name__}")
         rows, size = rows + len(arrays[0]), size + sum(one.nbytes for one in arrays)
-        if rows >= MOST_SAMPLES or size >= MOST_BYTES:
+        if rows >= MOST_SAMPLES or size >= MOST_BYTES or time.monotonic() > until:
+            whole = False
             break
     if not rows:
         raise UsageError(f"{name} holds no samples")
     parts = [_unpacked(batch) for batch in taken]
     x, y, weight = (_joined([part[index] for part in parts]) for index in range(3))
-    whole = rows < MOST_SAMPLES and size < MOST_BYTES
     return Samples(x, y, weight, -(-rows // len(taken)), whole, tuple(taken))
 
 

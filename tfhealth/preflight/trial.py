@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,12 +15,20 @@ import keras
 import numpy as np
 
 from tfhealth.experiments import Inapplicable
-from tfhealth.preflight.clones import cloned, compiled_like
-from tfhealth.preflight.plain import plainly
+from tfhealth.preflight.clones import cloned, compiled_like, layered
+from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter
+from tfhealth.preflight.penalties import scaled
+from tfhealth.preflight.plain import EXTRAS, plainly
 from tfhealth.preflight.source import Samples, rows_of
+from tfhealth.preflight.steps import ready, stepped
+from tfhealth.preflight.targets import classes_of, loss_name
+from tfhealth.preflight.twins import double
+from tfhealth.preflight.variants import in_float64, resized, widened
 from tfhealth.series import Floats, Ints
 
 __all__ = ["OutOfTime", "Trial"]
+
+_COLORS = re.compile(r"\x1b\[\d*m")  # in errors of Keras's
 
 
 class OutOfTime(Exception):  # noqa: N818 - no error, but the end of the work
@@ -39,20 +50,70 @@ class Trial:
     _deadline: float
     _note: Callable[[str], None] = print
 
-    def model(self, *, fresh: bool = False, plain: bool = False, **changes: Any) -> Any:
+    def model(
+        self,
+        *,
+        fresh: bool = False,
+        plain: bool | Collection[str] = False,
+        wider: int = 1,
+        strength: Any = None,
+        **changes: Any,
+    ) -> Any:
         """Return a clone of the compiled model, with an optimizer that took no step yet.
 
         Args:
             fresh: with weights that its initializers draw, as if it had never been trained; else with the model's own.
-            plain: without dropout, noise, augmentation, weight and activity regularization.
+            plain: without dropout, noise, augmentation, weight and activity regularization; or without some of them,
+                by the names in `tfhealth.preflight.plain.EXTRAS`.
+            wider: how many times as many units its hidden layers have; such a model is always fresh.
+            strength: a `tf.Variable` by which every weight and activity regularizer is multiplied.
             changes: arguments of `compile` in place of those that the model was compiled with.
+
+        Raises:
+            Inapplicable: wider layers are asked for, and the model is neither Sequential nor functional or cannot be
+                built of them; or another strength, and it has no regularizer.
         """
         self.check_time()
-        clone = cloned(self._model, self.batch(1)[0], weights=not fresh)
+        clone = widened(self._model, wider) if wider > 1 else cloned(self._model, self.batch(1)[0], weights=not fresh)
         if plain:
-            plainly(clone)
+            plainly(clone, EXTRAS if plain is True else plain)
+        if strength is not None and not scaled(clone, strength):
+            raise Inapplicable("the model has no weight or activity regularizer")
         compiled_like(clone, self._model, changes)
         return clone
+
+    @contextmanager
+    def precise(self) -> Iterator[Any]:
+        """Give a clone without dropout and noise that computes in float64, as does its loss, for as long as the block.
+
+        What has a type of its own in it, a cast to float32 or a layer that is told its type, keeps it; where the rest
+        does not go together with it, the clone is as the model is.
+        """
+        (x, y), noise = self.batch(2), ("dropout", "noise", "augmentation")
+        with in_float64():
+            try:
+                clone = cloned(self._model, x, made=double if layered(self._model) and self._model.built else None)
+                plainly(clone, noise)
+                compiled_like(clone, self._model, {})
+                for loss in keras.tree.flatten(clone.loss):
+                    if isinstance(loss, keras.Loss):  # a twin, which computes as the one that it is of
+                        loss._dtype_policy, loss._dtype = keras.DTypePolicy("float64"), "float64"
+                clone.compute_loss(x=x, y=y, y_pred=clone(keras.tree.map_structure(keras.ops.convert_to_tensor, x)))
+            except Exception:
+                clone = None
+            else:
+                yield clone
+        if clone is None:
+            yield self.model(plain=noise)
+
+    def resized(self, sizes: Sequence[tuple[int, ...]]) -> Any:
+        """Return an uncompiled model of the same layers, with new weights, for inputs of these shapes, batch left out.
+
+        Raises:
+            Inapplicable: it is neither Sequential nor functional.
+        """
+        self.check_time()
+        return resized(self._model, sizes)
 
     def batch(self, n: int) -> tuple[Any, Any]:
         """Return (x, y) of the first n samples, or of all where there are fewer: NumPy arrays, structured as given."""
@@ -62,6 +123,10 @@ class Trial:
         """Return (x, y) of n samples from all over the data, in random order, the same at each call."""
         rows = np.random.default_rng(self.seed).permutation(len(self._samples))[:n]
         return self._rows(self._samples, rows)
+
+    def rows(self, numbers: Ints) -> tuple[Any, Any]:
+        """Return (x, y) of the samples with these numbers, int64[n], counted from 0 as in `batch`."""
+        return self._rows(self._samples, numbers)
 
     def validation(self, n: int) -> tuple[Any, Any] | None:
         """Return (x, y) of n samples of the validation data in random order; None where none were given."""
@@ -93,7 +158,7 @@ class Trial:
         y = self._samples.y
         if y is None or len(keras.tree.flatten(y)) != 1:
             return None
-        return _classes(np.asarray(keras.tree.flatten(y)[0]), _name(self._model.loss))
+        return classes_of(np.asarray(keras.tree.flatten(y)[0]), loss_name(self._model.loss))
 
     def features(self, x: Any) -> Floats:
         """Return inputs as one table, float64[n, d], every number of a sample side by side.
@@ -115,6 +180,9 @@ class Trial:
         *,
         batch_size: int | None = None,
         each: Callable[[int], None] | None = None,
+        order: int = 0,
+        weight: Floats | None = None,
+        shuffle: bool = True,
     ) -> Floats:
         """Train a clone for some steps on random batches; return the batch's loss before each step, float64[steps].
 
@@ -128,50 +196,76 @@ class Trial:
             steps: how many.
             batch_size: samples a batch, by default that of the caller's data.
             each: called with the number of each step before it is taken.
+            order: another number, other batches.
+            weight: of each sample, float[n].
+            shuffle: whether batches are drawn at random; else they come in the order of the samples, over and over.
+
+        Raises:
+            ValueError: the model has a train step of its own, which returns no loss.
         """
-        generator, count = np.random.default_rng(self.seed), len(keras.tree.flatten(x)[0])
+        generator, count = np.random.default_rng(self.seed + order), len(keras.tree.flatten(x)[0])
         size = min(batch_size or self.batch_size, count)
-        losses, order = [], np.empty(0, np.int64)
+        losses, left = [], np.empty(0, np.int64)
+        ready(model)
         for step in range(steps):
             self.check_time()
             if each is not None:
                 each(step)
-            if len(order) < size:
-                order = generator.permutation(count)
-            rows, order = order[:size], order[size:]
-            model.reset_metrics()  # else Keras returns a mean over all steps so far
-            batch = rows_of(x, rows), rows_of(y, rows)
-            losses.append(float(model.train_on_batch(*batch, return_dict=True)["loss"]))
+            if len(left) < size:
+                left = generator.permutation(count) if shuffle else np.arange(count)
+            rows, left = left[:size], left[size:]
+            weights = None if weight is None else weight[rows].astype(np.float32)
+            losses.append(stepped(model, rows_of(x, rows), rows_of(y, rows), weights))
         return np.array(losses)
+
+    def restart(self, model: Any) -> Callable[[], None]:
+        """Build a clone and its optimizer; return what puts both back to where they are now, for another training."""
+        if not model.built:
+            model(keras.tree.map_structure(keras.ops.convert_to_tensor, self.batch(1)[0]))
+        return restarter(model)
+
+    def loss(self, model: Any, x: Any, y: Any) -> float:
+        """Return the loss of a clone on these samples as one batch in test mode, penalties included."""
+        self.check_time()
+        model.reset_metrics()
+        return float(model.test_on_batch(x, y, return_dict=True)["loss"])
+
+    def optimizer(self, **changes: Any) -> Any:
+        """Return an optimizer like the caller's that took no step, with other settings, e.g. `learning_rate=0.1`."""
+        return optimizer_like(self._model.optimizer, changes)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in use; of a schedule the highest that it reaches in 10,000 steps."""
+        return rate_of(self._model.optimizer)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the caller's model took a step of its training already."""
+        return int(self._model.optimizer.iterations) > 0
+
+    @cached_property
+    def extras(self) -> list[str]:
+        """What the model has of `tfhealth.preflight.plain.EXTRAS`."""
+        return plainly(cloned(self._model, self.batch(1)[0]))
+
+    @cached_property
+    def chance(self) -> float | None:
+        """The cross-entropy of a uniform guess in nats; None for any other loss, and for several outputs."""
+        name = loss_name(self._model.loss)
+        if name.endswith("binary_crossentropy"):
+            return math.log(2)
+        if name not in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
+            return None
+        units = self.model().predict(self.batch(1)[0], verbose=0).shape[-1]
+        return math.log(units) if units > 1 else None
 
     def note(self, why: str) -> None:
         """Say something in the notes of the run: what an experiment met that its numbers do not tell."""
-        self._note(" ".join(why.split())[:500])
+        text = " ".join(_COLORS.sub("", why).split())  # TensorFlow says the cause at the end, Python at the beginning
+        self._note(text if len(text) <= 500 else f"{text[:250]} … {text[-250:]}")
 
     def check_time(self) -> None:
         """Raise where no time is left; whoever takes many steps calls this before each."""
         if time.monotonic() > self._deadline:
             raise OutOfTime
-
-
-def _name(loss: Any) -> str:
-    """Return the name of a compiled loss in snake case; empty where there is none or there are several."""
-    if isinstance(loss, Mapping | list | tuple):
-        flat = keras.tree.flatten(loss)
-        return _name(flat[0]) if len(flat) == 1 else ""
-    text = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
-    return str(text)
-
-
-def _classes(y: Any, loss: str) -> Ints | None:
-    whole = y.dtype.kind in "biuf" and np.all(np.isfinite(y)) and np.array_equal(y, np.round(y))
-    if not whole:
-        return None
-    if y.ndim == 2 and y.shape[1] > 1:
-        one_hot = bool(((y.sum(1) == 1) & (y.max(1) == 1)).all())
-        return np.asarray(y.argmax(1), np.int64) if one_hot else None
-    if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
-        return None
-    if "crossentropy" in loss or "hinge" in loss or y.dtype.kind in "bui":
-        return np.asarray(y.reshape(-1), np.int64)
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ __all__ = [
     "wants_log",
 ]
 
+Places = TypeVar("Places", Ints, Floats)
+
 _FAR = 1e5  # times the median or a limit, the most that a log axis shows
 ZERO = -40.0  # stands for the logarithm of 0 in a heat map
 _EXTREME = 1e100  # beyond it an axis cannot be laid out
@@ -33,10 +36,10 @@ _POINTS = 900  # of all curves of a chart; more cannot be told apart at the widt
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One curve: steps int64[n], values float[n], NaN and Inf allowed; `style` is line, faint or epoch."""
+    """One curve: steps or other places [n], values float[n], NaN and Inf allowed; `style` is line, faint or epoch."""
 
     label: str
-    steps: Ints
+    steps: Ints | Floats
     values: Floats
     style: str = "line"
 
@@ -52,15 +55,18 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A mark at one step."""
+    """A mark at one step, or another place along the chart."""
 
-    step: int
+    step: float
     text: str
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Curves over steps; `rest` is the range of further sites as (steps, lowest, highest, label)."""
+    """Curves over steps, or over what `across` names; `rest` is the range of further sites.
+
+    It is (steps, lowest, highest, label).
+    """
 
     lines: tuple[Line, ...]
     label: str
@@ -68,6 +74,8 @@ class Lines:
     bands: tuple[Band, ...] = ()
     flags: tuple[Flag, ...] = ()
     rest: tuple[Ints, Floats, Floats, str] | None = None
+    across: str = "step"
+    log_across: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +120,7 @@ def wants_log(values: Floats) -> bool:
     return len(positive) > 0 and bool(np.log10(positive.max()) - np.log10(positive.min()) > 2)
 
 
-def thin(steps: Ints, values: Floats, curves: int = 1) -> tuple[Ints, Floats]:
+def thin(steps: Places, values: Floats, curves: int = 1) -> tuple[Places, Floats]:
     """Return the points of one of so many curves that are worth drawing.
 
     Of each stretch of steps that is the lowest, the highest and the first that is not finite.

@@ -64,7 +64,7 @@ def _flags(findings: Numbered, last: int) -> tuple[Flag, ...]:
     """Return one flag for all findings that begin at nearly the same step."""
     groups: list[tuple[int, list[int]]] = []
     for number, finding in sorted(findings, key=lambda one: (one[1].step or 0, one[0])):
-        if finding.step is None:
+        if finding.step is None or finding.kind == "experiment":  # which has steps of its own
             continue
         if groups and finding.step - groups[-1][0] <= last * 0.035:
             groups[-1][1].append(number)

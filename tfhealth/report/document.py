@@ -14,6 +14,7 @@ __all__ = [
     "Badge",
     "Card",
     "Chapter",
+    "Experiment",
     "FindingPart",
     "Given",
     "Letterhead",
@@ -21,6 +22,7 @@ __all__ = [
     "Picture",
     "Report",
     "RowPart",
+    "Said",
     "Table",
     "Unjudged",
 ]
@@ -87,8 +89,8 @@ class Given:
 class FindingPart:
     """One finding in words.
 
-    `why` and `advice` are Markdown, `snippet` is a profile that accepts it, `consequences` are the findings that follow
-    from it.
+    `why` and `advice` are Markdown, `tried` is what the advice did to clones, `snippet` is a profile that accepts it,
+    `consequences` are the findings that follow from it.
     """
 
     number: int
@@ -107,6 +109,7 @@ class FindingPart:
     silence: str
     snippet: str
     command: str
+    tried: tuple[str, ...] = ()
     consequences: tuple[FindingPart, ...] = ()
 
 
@@ -121,6 +124,30 @@ class AcceptedPart:
     message: str
     facts: tuple[Pair, ...]
     sites: Table | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one rule says of an experiment; `links` are (words, anchor) of its findings."""
+
+    badge: Badge
+    rule: str
+    text: str
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """One experiment that yielded something: what it does, what the rules say, and its series."""
+
+    name: str
+    badge: Badge
+    doc: str
+    took: str
+    said: tuple[Said, ...]
+    pictures: tuple[Picture, ...]
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +206,7 @@ class Report:
     """The whole document, in its order."""
 
     title: str
+    kind: str
     name: str
     letterhead: Letterhead | None
     badge: Badge
@@ -195,6 +223,10 @@ class Report:
     beyond_intro: str
     beyond: tuple[Unjudged, ...]
     notes: Table | None
+    experiments_intro: str
+    experiments: tuple[Experiment, ...]
+    left_out: Table | None
+    remedies: Table | None
     pictures: tuple[Picture, ...]
     given_intro: str
     given: tuple[Given, ...]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth.report.chart import ZERO, Band, Chart, Dots, Flag, Heat, Line, Lines, Ridges, drawable, extent
+from tfhealth.report.chart import ZERO, Band, Chart, Dots, Heat, Line, Lines, Ridges, drawable, extent
 from tfhealth.report.ridges import draw_ridges
 from tfhealth.report.svg import compact
 
@@ -100,14 +100,18 @@ def _lines(figure: Any, chart: Lines) -> None:
     figure.set_figheight(_HEIGHT + (0.1 + 0.17 * ((entries + 1) // 2) if legend else 0))
     axes = figure.add_subplot()
     low, high = extent(chart)
-    axes.set_xlim(*_span(chart))
     if chart.log:
         axes.set_yscale("log")
     axes.set_ylim(low, high)
     _ticks(axes.yaxis, chart.log)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    axes.set_xlabel("step")
+    if chart.log_across:
+        axes.set_xscale("log")
+        _ticks(axes.xaxis, log=True)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    axes.set_xlim(*_span(chart))
+    axes.set_xlabel(chart.across)
     label = chart.label if legend else f"{chart.label} at {chart.lines[0].label}"
     axes.set_title(_shown(label), pad=18 if chart.flags else 6)
     axes.grid(color=_GRID, linewidth=0.6)
@@ -119,14 +123,17 @@ def _lines(figure: Any, chart: Lines) -> None:
         axes.fill_between(steps, *inside, color="#9aa5b1", alpha=0.35, linewidth=0, label=_shown(label))
     for place, line in enumerate(chart.lines):
         _curve(axes, line, place, low)
-    _flags(axes, chart.flags)
+    _flags(axes, chart)
     if legend:
         figure.legend(loc="outside lower center", ncols=2, handlelength=2.4, columnspacing=1.6)
 
 
 def _span(chart: Lines) -> tuple[float, float]:
     """Return the first and the last step on the chart, a little apart from its edges."""
-    ends = [step for line in chart.lines if len(line.steps) for step in (line.steps[0], line.steps[-1])]
+    ends = [float(end) for line in chart.lines if len(line.steps) for end in (line.steps.min(), line.steps.max())]
+    if chart.log_across:
+        ends = [one for one in [*ends, *(flag.step for flag in chart.flags)] if one > 0] or [1.0]
+        return min(ends) / 1.3, max(ends) * 1.3
     first, last = (min(ends), max(ends)) if ends else (0, 1)
     margin = max((last - first) * 0.02, 0.5)
     return float(first - margin), float(last + margin)
@@ -163,12 +170,16 @@ def _bands(axes: Any, bands: Sequence[Band], low: float, high: float, upright: b
                 rule(edge, color=_LIMIT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
 
 
-def _flags(axes: Any, flags: Sequence[Flag]) -> None:
+def _flags(axes: Any, chart: Lines) -> None:
     """Mark steps by an upright line with its text above the chart."""
-    first, last = axes.get_xlim()
-    for flag in flags:
-        place = (flag.step - first) / (last - first)
+    scale = np.log10 if chart.log_across else np.float64
+    first, last = (scale(end) for end in axes.get_xlim())
+    places = [float((scale(flag.step) - first) / (last - first)) for flag in chart.flags]
+    for flag, place in zip(chart.flags, places, strict=True):
         side = "center" if 0.1 < place < 0.9 else "left" if place < 0.5 else "right"
+        near = [other for other in places if other != place and abs(other - place) < 0.15]
+        if near and chart.log_across:  # texts side by side rather than one over the other
+            side = "right" if place < near[0] else "left"
         axes.axvline(flag.step, color=_INK, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=4)
         axes.annotate(
             _shown(flag.text),

@@ -12,7 +12,7 @@ from tfhealth.report.evidence import evidence
 from tfhealth.report.limits import Form, form_of, limits
 from tfhealth.report.silence import snippet
 from tfhealth.report.words import VERDICTS, clean, count, number, shorten, value, visible
-from tfhealth.result import Breach, Finding, Suppressed
+from tfhealth.result import Breach, Finding, Suppressed, Tried
 from tfhealth.rules.checklist import Checklist
 from tfhealth.rules.model import Rule
 from tfhealth.run import Run
@@ -61,14 +61,18 @@ def arrange(findings: Sequence[Finding]) -> tuple[Placed, ...]:
 
 
 def parts(
-    placed: Sequence[Placed], run: Run, checklist: Checklist, command: str, today: date
+    placed: Sequence[Placed], remedies: Sequence[Tried], run: Run, checklist: Checklist, command: str, today: date
 ) -> tuple[FindingPart, ...]:
     """Put findings into words, those that follow from another below it.
 
-    `command` judges by a profile of one's own, `today` is the day from which such a profile accepts a finding.
+    `remedies` is what their advice did to clones, `command` judges by a profile of one's own, `today` is the day from
+    which such a profile accepts a finding.
     """
     by_rule = {one.finding.rule: one for one in placed}
     made = {one.number: _part(one, by_rule, run, checklist, command, today) for one in placed}
+    for one in placed:
+        tried = tuple(f"{clean(other.sentence)}." for other in remedies if other.rule == one.finding.rule)
+        made[one.number] = replace(made[one.number], tried=tried)
     found = []
     for one in placed:
         if one.cause is None:

@@ -6,19 +6,19 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-
-import numpy as np
+from typing import Literal
 
 from tfhealth.report.brand import letterhead
 from tfhealth.report.charts import pictures
 from tfhealth.report.document import Badge, Chapter, Pair, Report, RowPart, Table, Unjudged
 from tfhealth.report.findings import Placed, accepted, arrange, parts
 from tfhealth.report.given import given, given_intro
-from tfhealth.report.words import VERDICTS, clean, count, day, duration, number, shorten, value
+from tfhealth.report.identity import identity
+from tfhealth.report.tried import experiments, left_out, remedies, tried_intro
+from tfhealth.report.words import VERDICTS, clean, count, shorten, value
 from tfhealth.result import Result, Row
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
-from tfhealth.series import Probe, Site
 
 __all__ = ["badge", "view"]
 
@@ -48,14 +48,17 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
     head = letterhead(checklist.packs)
     return Report(
         title=f"{head.title if head else 'tfhealth report'}: {name}",
+        kind="training report" if run.trained else "preflight report",
         name=name,
         letterhead=head,
         badge=badge(result.verdict),
         sentence=clean(result.sentence),
         counts=_counts(result.checklist),
-        identity=_identity(result, run),
-        notices=(*_notices(result), *(head.problems if head else ())),
-        findings=parts(placed, run, checklist, _by_profile(run_path, checklist), today or date.today()),
+        identity=identity(result, run),
+        notices=(*_notices(result, run), *(head.problems if head else ())),
+        findings=parts(
+            placed, result.remedies, run, checklist, _by_profile(run_path, checklist), today or date.today()
+        ),
         findings_intro=_findings_intro(result, placed),
         accepted_intro=_accepted_intro(result),
         accepted=accepted(result.suppressed, run, checklist),
@@ -64,6 +67,10 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         beyond_intro=f"{count(sum(len(one.questions) for one in beyond), 'row')} that no rule decides yet",
         beyond=beyond,
         notes=_notes(result),
+        experiments_intro=tried_intro(run),
+        experiments=experiments(run, result, checklist, _links(placed, "rule")),
+        left_out=left_out(run),
+        remedies=remedies(result),
         pictures=pictures(run, [(one.number, one.finding) for one in placed]),
         given_intro=given_intro(run),
         given=given(run),
@@ -84,62 +91,16 @@ def _counts(rows: Sequence[Row]) -> tuple[tuple[Badge, str], ...]:
     return tuple((badge(verdict), f"{found[verdict]:,}") for verdict in VERDICTS if found[verdict])
 
 
-def _identity(result: Result, run: Run) -> tuple[Pair, ...]:
-    info = result.run
-    took = duration(info.started, info.ended)
-    model = [value(run.fact("model.name") or run.fact("model.class"))] if Site("fact", "model") in run.sites else []
-    for attribute, thing in (("layers", "layer"), ("parameters", "parameter")):
-        amount = run.fact(f"model.{attribute}")
-        if isinstance(amount, int):
-            model.append(count(amount, thing))
-    optimizer, rate = run.fact("optimizer.class"), run.fact("optimizer.learning_rate")
-    packages = [f"{name} {value(run.fact(f'versions.{name}'))}" for name in ("tensorflow", "keras")]
-    pairs = [
-        ("Started", day(info.started) + (f", took {took}" if took else "")),
-        ("Status", f"{clean(info.status)}{'' if info.complete else ', incomplete'}"),
-        ("Seen", f"{count(info.steps, 'step')}, {info.probed_steps:,} of them probed"),
-        ("Speed", _speed(run)),
-        ("Model", ", ".join(model)),
-        ("Optimizer", value(optimizer) + (f", learning rate {value(rate)}" if rate is not None else "")),
-        ("Versions", ", ".join([f"tfhealth {result.tfhealth}", *packages])),
-        ("Profile", value(result.profile)),
-        ("Rule packs", ", ".join(value(f"{pack.name} {pack.version}".strip()) for pack in result.packs)),
-    ]
-    absent = {
-        "Speed": not _speed(run),
-        "Model": not model,
-        "Optimizer": optimizer is None,
-        "Profile": result.profile is None,
-        "Rule packs": not result.packs,
-    }
-    return tuple(Pair(name, text) for name, text in pairs if not absent.get(name))
-
-
-def _speed(run: Run) -> str:
-    """Return how long a step took and what part of it was waiting, the median of all records; empty: not known."""
-    found = {
-        name: float(np.median(series.values))
-        for name in ("seconds", "data_share", "probe_share")
-        if (series := run.series(Probe(Site("time", "step"), name))) is not None and len(series)
-    }
-    if "seconds" not in found:
-        return ""
-    text = f"{number(found['seconds'] * 1000)} ms a step"
-    if "data_share" in found:
-        text += f", {found['data_share']:.0%} of it waiting for data"
-    if "probe_share" in found:
-        text += f"; probes took {found['probe_share']:.1%}"
-    return text
-
-
-def _notices(result: Result) -> tuple[str, ...]:
+def _notices(result: Result, run: Run) -> tuple[str, ...]:
     info = result.run
     found = []
-    if info.status in _ENDINGS:
+    if info.status == "interrupted" and not run.trained:
+        found.append("Ctrl-C ended the preflight; what follows is what was tried until then.")
+    elif info.status in _ENDINGS:
         found.append(_ENDINGS[info.status].format(steps=count(info.steps, "step")))
     if info.damage:
         found.append(f"The run's file is damaged ({clean(info.damage)}); what could be read of it is reported.")
-    if not info.probed_steps:
+    if not info.probed_steps and run.trained:
         found.append("The run holds no probed step, so there is little that could be judged.")
     left = len(result.warnings) - _MOST_WARNINGS
     found += [clean(one) for one in result.warnings[:_MOST_WARNINGS]]
@@ -195,18 +156,26 @@ def _notes(result: Result) -> Table | None:
     return Table("What capture could not do", ("Subject", "Why"), tuple(pairs[:_MOST_NOTES]), more)
 
 
+def _links(placed: Sequence[Placed], by: Literal["rule", "checklist"]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return {rule or row: (words, anchor) of its findings}."""
+    links: dict[str, tuple[tuple[str, str], ...]] = {}
+    for one in placed:
+        key = one.finding.rule if by == "rule" else one.finding.checklist
+        links[key] = (*links.get(key, ()), (f"finding {one.number}", one.anchor))
+    return links
+
+
 def _chapters(result: Result, checklist: Checklist, placed: Sequence[Placed]) -> tuple[Chapter, ...]:
     rows = {row.id: row for row in result.checklist}
-    links: dict[str, list[tuple[str, str]]] = {}
-    for one in placed:
-        links.setdefault(one.finding.checklist, []).append((f"finding {one.number}", one.anchor))
+    links = _links(placed, "checklist")
     for place, other in enumerate(result.suppressed, 1):
-        links.setdefault(other.finding.checklist, []).append(("accepted", f"accepted-{place}"))
+        row = other.finding.checklist
+        links[row] = (*links.get(row, ()), ("accepted", f"accepted-{place}"))
     found = []
     for title, items in checklist.chapters:
         listed = [rows[item.id] for item in items if item.id in rows]
         shown = tuple(
-            RowPart(badge(row.verdict), row.id, clean(row.asks), clean(row.reason), tuple(links.get(row.id, ())))
+            RowPart(badge(row.verdict), row.id, clean(row.asks), clean(row.reason), links.get(row.id, ()))
             for row in listed
         )
         counts = ", ".join(f"{amount} {one.word}" for one, amount in _counts(listed))

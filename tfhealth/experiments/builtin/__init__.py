@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from tfhealth.experiments.builtin import golden
+from tfhealth.experiments.builtin import (
+    architecture,
+    baseline,
+    corpus,
+    data,
+    golden,
+    implementation,
+    layers,
+    loss,
+    optimizer,
+    own,
+    relation,
+)
 from tfhealth.experiments.model import Experiment
 
 __all__ = ["EXPERIMENTS"]
 
-EXPERIMENTS: tuple[Experiment, ...] = (*golden.EXPERIMENTS,)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    *golden.EXPERIMENTS,
+    *data.EXPERIMENTS,
+    *relation.EXPERIMENTS,
+    *corpus.EXPERIMENTS,
+    *baseline.EXPERIMENTS,
+    *implementation.EXPERIMENTS,
+    *own.EXPERIMENTS,
+    *layers.EXPERIMENTS,
+    *architecture.EXPERIMENTS,
+    *loss.EXPERIMENTS,
+    *optimizer.EXPERIMENTS,
+)

@@ -1,0 +1,181 @@
+"""Relation between inputs and targets, by simple models that scikit-learn makes: is there one, and is it whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tfhealth.experiments.builtin import probes
+from tfhealth.experiments.builtin.tables import inputs_of
+from tfhealth.experiments.model import Experiment, Inapplicable, experiment
+from tfhealth.series import Floats, Ints
+
+__all__ = ["EXPERIMENTS"]
+
+_MOST = 600  # samples looked at
+_FEWEST = 20  # pairs in a stretch
+_NEAR = 5  # neighbors of a sample
+_DEALT = 100  # times that targets are dealt out at random
+_TIMES = 3  # as likely as its label is what contradicts it
+_SHIFTS = (-3, -2, -1, 1, 2, 3)
+
+
+@experiment(
+    *("score", "chance", "certainty", "agreement", "attached", "moved"),
+    doc="how well simple models foretell targets, beside the same targets dealt out at random or moved by a few rows",
+)
+def relation(trial: Any) -> dict[str, Any]:
+    """Yield what simple models find between inputs and targets of up to 600 samples.
+
+    `score` is the correlation of targets with the better of two foretellings: by ridge regression, fitted to four
+    fifths of the samples for the last one, and by ten nearest neighbors. `chance` is its mean over 100 dealings of the
+    targets, `certainty` how far it is above that, in standard deviations of these.
+
+    `agreement` is Moran's I over five nearest neighbors: the mean of (y_i − ȳ)·(y_j − ȳ) divided by the mean of
+    |y − ȳ|²; 1 where neighbors have the same target, 0 where any. `attached` is its distance from chance, as above.
+    `moved` is how much better targets fit that are moved by one to three rows, in standard errors, in all of the data
+    or a stretch of it.
+    """
+    rows = _stretches(trial.size)
+    table, target = probes.read(trial, rows)
+    near, linear = probes.neighbors(table, 2 * _NEAR), probes.ridge(table, trial.seed)
+
+    def measured(y: Floats) -> tuple[float, float]:
+        better = max(_correlation(y, linear @ y), _correlation(y, y[near].mean(1)))
+        return better, _alike(y, near[:, :_NEAR])
+
+    score, agreement = measured(target)
+    dealt, shuffled = np.array([measured(target[order]) for order in _dealings(trial, len(target))]).T
+    alone = _ordered(target) or _windows(trial.rows(rows)[0])
+    return {
+        "score": [score],
+        "chance": [dealt.mean()],
+        "certainty": [_apart(score, dealt)],
+        "agreement": [agreement],
+        "attached": [_apart(agreement, shuffled)],
+        "moved": [0.0 if alone else _moved(target, near[:, :_NEAR])],
+    }
+
+
+@experiment("share", "low", doc="the share of labels that a linear model and a sample's neighbors agree to contradict")
+def label_noise(trial: Any) -> dict[str, Any]:
+    """Yield the share of up to 600 labels that seem wrong, and the lower end of its 95 % interval.
+
+    A logistic regression foretells each sample from the four fifths that it is not part of. A label is contradicted
+    where another class is as likely by it as that class is on average for samples so labeled (Northcutt and others,
+    2021), at least as likely as not and three times as likely as the label, and is the most frequent one of the ten
+    nearest neighbors too. The most certain ones are told in the notes.
+    """
+    rows = _of_common_classes(trial)
+    names, labels = np.unique(trial.classes[rows], return_inverse=True)
+    table = probes.compact(inputs_of(trial, trial.rows(rows)[0]), trial.seed)
+    likely = probes.foretold(table, labels, trial.seed)
+    votes = np.eye(len(names))[labels][probes.neighbors(table, 2 * _NEAR)].sum(1)
+    usual = np.array([likely[labels == number, number].mean() for number in range(len(names))])
+    other = likely.argmax(1)
+    given = likely[np.arange(len(rows)), labels]
+    sure = likely.max(1) >= np.maximum(usual[other], np.maximum(0.5, _TIMES * given))
+    wrong = np.flatnonzero((other != labels) & (votes.argmax(1) == other) & sure)
+    worst = wrong[np.argsort(given[wrong])][:8]
+    if len(worst):
+        told = (f"sample {rows[one]} is labeled {names[labels[one]]}, looks like {names[other[one]]}" for one in worst)
+        trial.note(f"labels that are most likely wrong, by number of the sample: {'; '.join(told)}")
+    share = len(wrong) / len(rows)
+    return {"share": [share], "low": [share - 1.96 * math.sqrt(share * (1 - share) / len(rows))]}
+
+
+def _stretches(size: int) -> Ints:
+    """Return rows in order, from all over the data: all, or six stretches of a hundred."""
+    if size <= _MOST:
+        return np.arange(size)
+    starts = np.linspace(0, size - _MOST // 6, 6).astype(np.int64)
+    return np.unique(starts[:, None] + np.arange(_MOST // 6))
+
+
+def _chosen(trial: Any) -> Ints:
+    """Return rows from all over the data, in random order."""
+    return np.asarray(np.random.default_rng(trial.seed).permutation(trial.size)[:_MOST])
+
+
+def _of_common_classes(trial: Any) -> Ints:
+    """Return rows of classes that have ten samples or more among those looked at."""
+    if trial.classes is None:
+        raise Inapplicable("the targets are no classes of a single output")
+    rows = _chosen(trial)
+    names, counts = np.unique(trial.classes[rows], return_counts=True)
+    common = names[counts >= 2 * _NEAR]
+    if len(common) < 2:
+        raise Inapplicable(f"no two classes have {2 * _NEAR} samples each")
+    return np.asarray(rows[np.isin(trial.classes[rows], common)])
+
+
+def _dealings(trial: Any, count: int) -> Iterator[Ints]:
+    """Yield orders in which targets are dealt out at random, the same at each call."""
+    generator = np.random.default_rng(trial.seed + 1)
+    for number in range(_DEALT):
+        if not number % 20:
+            trial.check_time()
+        yield generator.permutation(count)
+
+
+def _apart(found: float, dealt: Floats) -> float:
+    """Return how far a value is above those of dealt out targets, in standard deviations of these."""
+    return float((found - dealt.mean()) / max(dealt.std(ddof=1), 1e-12))
+
+
+def _alike(target: Floats, near: Ints) -> float:
+    """Return Moran's I of centered targets."""
+    return float((target * target[near].mean(1)).sum() / (target**2).sum())
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    size = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float((one * other).sum()) / size if size else 0.0
+
+
+def _moved(target: Floats, near: Ints) -> float:
+    """Return how much better the targets of some stretch fit when they are moved by a few rows, in standard errors.
+
+    Stretches are all of the data, its halves and its quarters; only neighbors in the same one count, as long as it has
+    enough of them.
+    """
+    most = 0.0
+    for parts in (1, 2, 4):
+        for part in np.array_split(np.arange(len(target)), parts):
+            inside = part[4:-4]
+            here = np.isin(near[inside], inside)
+            kept, count = inside[here.any(1)], here.sum(1)[here.any(1)]
+            pairs, weights = near[kept], here[here.any(1)] / count[:, None]
+            if len(kept) < _FEWEST:
+                continue
+            straight = _together(target, kept, pairs, weights, 0)
+            for shift in _SHIFTS:
+                gain = _together(target, kept, pairs, weights, shift) - straight
+                error = gain.std(ddof=1) / math.sqrt(len(gain))
+                most = max(most, float(gain.mean() / error) if error else 0.0)
+    return most
+
+
+def _together(target: Floats, rows: Ints, pairs: Ints, weights: Floats, shift: int) -> Floats:
+    others = target[np.clip(pairs + shift, 0, len(target) - 1)]
+    return np.asarray((target[rows + shift] * (others * weights[:, :, None]).sum(1)).sum(1))
+
+
+def _ordered(target: Floats) -> bool:
+    """Whether targets next to each other are alike: then moved ones fit too, and say nothing."""
+    following = float((target[1:] * target[:-1]).sum() / (target**2).sum())
+    return following * math.sqrt(len(target)) > 3
+
+
+def _windows(x: Any) -> bool:
+    """Whether a sample is the one before, moved on by one step: then the target of the one before is in it."""
+    import keras
+
+    arrays = [np.asarray(one) for one in keras.tree.flatten(x)]
+    return any(one.ndim > 1 and one.shape[1] > 1 and np.array_equal(one[1:, :-1], one[:-1, 1:]) for one in arrays)
+
+
+EXPERIMENTS: tuple[Experiment, ...] = (relation, label_noise)

@@ -1,0 +1,93 @@
+"""A model -> wider layers for it, or the same for inputs of other sizes; and a block in which all is float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from tfhealth.experiments import Inapplicable
+from tfhealth.preflight.clones import cloned, layered
+from tfhealth.preflight.twins import copied
+
+__all__ = ["in_float64", "resized", "widened"]
+
+_WIDTHS = ("units", "filters", "output_dim")
+_POLICY = "dtype_policy"
+
+
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """Make float64 what layers, models and losses made in the block compute in, unless they are told otherwise."""
+    from keras.src.backend.common import global_state  # Keras has no public way to leave the policy unset, as it was
+
+    before, policy = keras.config.floatx(), global_state.get_global_attribute(_POLICY)
+    try:
+        keras.config.set_floatx("float64")
+        global_state.set_global_attribute(_POLICY, keras.DTypePolicy("float64"))
+        yield
+    finally:
+        keras.config.set_floatx(before)
+        global_state.set_global_attribute(_POLICY, policy)
+
+
+def widened(model: Any, factor: int) -> Any:
+    """Return an uncompiled model with `factor` times the units in each layer but those of outputs, and new weights.
+
+    Raises:
+        Inapplicable: it is not known which layers make the outputs, no other has a width, or wider ones do not fit.
+    """
+    if not (layered(model) and model.built):
+        raise Inapplicable(f"{type(model).__name__} is no built Sequential or functional model, to widen layers of")
+    kept = {id(one) for output in keras.tree.flatten(model.outputs) for one in _makers(output)}
+    if all(_width(layer) is None or id(layer) in kept for layer in model._flatten_layers()):
+        raise Inapplicable("no hidden layer has units or filters of which there could be more")
+
+    def made(layer: Any) -> Any:
+        name = _width(layer)
+        if name is None or id(layer) in kept:
+            return copied(layer)
+        config = layer.get_config()
+        return type(layer).from_config({**config, name: factor * config[name]})
+
+    try:
+        return cloned(model, None, weights=False, made=made)
+    except Exception as error:
+        raise Inapplicable(f"wider layers do not fit together: {type(error).__name__}: {error}") from error
+
+
+def _width(layer: Any) -> str | None:
+    """Return what a layer of Keras's calls its width; None where it has none."""
+    known = type(layer).__module__.startswith("keras.")
+    return next((name for name in _WIDTHS if known and isinstance(getattr(layer, name, None), int)), None)
+
+
+def _makers(tensor: Any) -> Iterator[Any]:
+    """Yield the layers that give a symbolic tensor its width."""
+    operation, index = tensor._keras_history.operation, tensor._keras_history.node_index
+    if _width(operation) is not None:
+        yield operation
+    elif layered(operation):
+        for output in keras.tree.flatten(operation.outputs):
+            yield from _makers(output)
+    elif operation._inbound_nodes:
+        for before in operation._inbound_nodes[index].input_tensors:
+            yield from _makers(before)
+
+
+def resized(model: Any, sizes: Sequence[tuple[int, ...]]) -> Any:
+    """Return an uncompiled model of the same layers with new weights, for inputs of these shapes without the batch.
+
+    Raises:
+        Inapplicable: it is neither Sequential nor functional.
+    """
+    if not (layered(model) and model.built):
+        raise Inapplicable(f"{type(model).__name__} is no built Sequential or functional model, to resize")
+    inputs = [
+        keras.Input(size, dtype=one.dtype) for size, one in zip(sizes, keras.tree.flatten(model.inputs), strict=True)
+    ]
+    structure = model.input if isinstance(model, keras.src.Functional) else inputs
+    packed = keras.tree.pack_sequence_as(structure, inputs)
+    return keras.models.clone_model(model, input_tensors=packed, clone_function=copied, recursive=True)
