@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tfhealth.report import Written
 from tfhealth.report.github import inert
-from tfhealth.report.words import VERDICTS, clean
+from tfhealth.report.words import VERDICTS, clean, first_sentence
 from tfhealth.result import Finding, Result
 
 __all__ = ["Terminal", "epoch_line", "one_line", "summary"]
@@ -49,6 +49,8 @@ def summary(result: Result, written: Written | None, color: bool | None = None) 
     console.print()
     console.print(Text(f"tfhealth: {result.verdict.upper().replace('_', ' ')}", _STYLES[result.verdict]))
     console.print(Text(one_line(result.sentence)))
+    if result.findings:
+        console.print(Text(f"Change first: {one_line(first_sentence(result.findings[0].advice))}"))
     for finding in result.findings[:_SHOWN]:
         mark = VERDICTS[finding.verdict][0]
         console.print(Text(f"  {mark} {finding.checklist} [{finding.rule}] {one_line(finding.message)}"))

@@ -10,12 +10,13 @@ from datetime import date
 import numpy as np
 
 from tfhealth.report.brand import letterhead
-from tfhealth.report.charts import pictures
 from tfhealth.report.document import Badge, Chapter, Pair, Report, RowPart, Table, Unjudged
 from tfhealth.report.findings import Placed, accepted, arrange, parts
 from tfhealth.report.given import given, given_intro
-from tfhealth.report.words import VERDICTS, clean, count, day, duration, number, shorten, value
-from tfhealth.result import Result, Row
+from tfhealth.report.pictures import pictures
+from tfhealth.report.silence import suppressed
+from tfhealth.report.words import VERDICTS, clean, count, day, duration, first_sentence, number, shorten, value
+from tfhealth.result import Finding, Result, Row
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
 from tfhealth.series import Probe, Site
@@ -25,6 +26,7 @@ __all__ = ["badge", "view"]
 _MOST_NOTES = 50
 _MOST_FACTS = 50
 _MOST_WARNINGS = 20
+_MOST_SILENCED = 20
 _ENDINGS = {
     "running": "The run had not ended when this was written; what follows holds for the {steps} seen so far.",
     "interrupted": "The training was interrupted; what follows holds for the {steps} it took.",
@@ -52,6 +54,7 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         letterhead=head,
         badge=badge(result.verdict),
         sentence=clean(result.sentence),
+        change=first_sentence(result.findings[0].advice) if result.findings else "",
         counts=_counts(result.checklist),
         identity=_identity(result, run),
         notices=(*_notices(result), *(head.problems if head else ())),
@@ -69,6 +72,7 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         given=given(run),
         chapters=_chapters(result, checklist, placed),
         commands=_commands(run_path, checklist),
+        silence=_silence(result.findings, checklist, today or date.today()),
         settings=_settings(run),
         footer=_footer(result, checklist),
     )
@@ -221,6 +225,11 @@ def _commands(run_path: str, checklist: Checklist) -> tuple[Pair, ...]:
         Pair("Judge the run again, by the built-in rules", f"tfhealth evaluate {path} --rules built-in"),
         Pair("Judge it by a profile of your own", _by_profile(run_path, checklist)),
     )
+
+
+def _silence(findings: Sequence[Finding], checklist: Checklist, today: date) -> str:
+    """Return what accepts the findings; on paper it stands once, where the page has it below each of them."""
+    return suppressed(findings[:_MOST_SILENCED], checklist.profile, today) if findings else ""
 
 
 def _by_profile(run_path: str, checklist: Checklist) -> str:
