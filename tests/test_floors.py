@@ -39,6 +39,7 @@ FLOORS = [
     "baseline",
     "accepted",
     "diagnosis",
+    "comparison",
     "trials",
     "report",
     "console",

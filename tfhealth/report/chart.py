@@ -38,12 +38,17 @@ Scale = Literal["size", "spread", "offset", "share"]
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One curve: steps int64[n], values float[n], NaN and Inf allowed; `style` is line, faint or epoch."""
+    """One curve: steps int64[n], values float[n], NaN and Inf allowed.
+
+    `style` is line, faint, epoch (a mark at each value) or other (epoch, dashed). Curves of one `hue` have one color;
+    None: the color of its place.
+    """
 
     label: str
     steps: Ints
     values: Floats
     style: str = "line"
+    hue: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

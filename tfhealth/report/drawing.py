@@ -151,15 +151,16 @@ def _span(chart: Lines) -> tuple[float, float]:
 
 def _curve(axes: Any, line: Line, place: int, floor: float) -> None:
     """Draw one curve; what is not finite stands as crosses at the upper edge, what a log axis lacks at the lower."""
-    color = _PALETTE[place % len(_PALETTE)]
+    hue = place if line.hue is None else line.hue
+    color = _PALETTE[hue % len(_PALETTE)]
     finite = drawable(line.values)
     values = np.where(finite, np.maximum(line.values, floor), np.nan)
     look: dict[str, Any] = {"color": color, "label": _shown(line.label), "linewidth": 1.4}
     if line.style == "faint":
         look |= {"linewidth": 0.8, "alpha": 0.55}
-    if line.style == "epoch" or finite.sum() < 3:
+    if line.style in ("epoch", "other") or finite.sum() < 3:
         look |= {"marker": "o", "markersize": 3.2}
-    look["linestyle"] = _DASHES[place % len(_DASHES)]
+    look["linestyle"] = _DASHES[3] if line.style == "other" else _DASHES[hue % len(_DASHES)]
     axes.plot(line.steps, values, **look)
     broken = line.steps[~finite]
     broken = broken[:: max(len(broken) // _CROSSES, 1)]
