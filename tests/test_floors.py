@@ -42,6 +42,7 @@ FLOORS = [
     "comparison",
     "trials",
     "report",
+    "export",
     "console",
     "capture",
     "preflight",

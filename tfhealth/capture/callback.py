@@ -23,6 +23,7 @@ from tfhealth.capture.told import Facts, checked
 from tfhealth.capture.validation import Validation
 from tfhealth.capture.watch import Watch
 from tfhealth.errors import UsageError
+from tfhealth.report import notebook
 from tfhealth.result import Result
 from tfhealth.rules import load_checklist
 from tfhealth.samples import FEW
@@ -101,6 +102,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         if again not in ("new", "continue"):
             raise UsageError(f'again must be "new" or "continue", received {again!r}')
         Schedule(every, overhead)  # validates both
+        notebook.register()
         self.formats = report.parse_formats(formats)
         self.every, self.overhead, self.on_fail, self.verbose, self.exact = every, overhead, on_fail, verbose, exact
         self.catch_nonfinite = catch_nonfinite

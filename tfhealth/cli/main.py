@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from tfhealth import __version__
-from tfhealth.cli import compare, evaluate, replay, report, rules, run
+from tfhealth.cli import compare, evaluate, export, replay, report, rules, run
 from tfhealth.cli.exits import Exit
 from tfhealth.errors import Error
 from tfhealth.report.github import inert
@@ -54,5 +54,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-COMMANDS = (run.add, report.add, evaluate.add, compare.add, replay.add, rules.add)
+COMMANDS = (run.add, report.add, evaluate.add, compare.add, export.add, replay.add, rules.add)
 """What adds each command to the parser."""

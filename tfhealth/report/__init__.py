@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from tfhealth.report.writing import Written, chosen, write_all
@@ -39,7 +39,9 @@ def write_report(
     from tfhealth.report.formats import FORMATS, Source
 
     source = Source(result, run, checklist)
-    makers = {name: (FORMATS[name].file, partial(FORMATS[name].make, source)) for name in parse_formats(formats)}
+    makers = {
+        name: (FORMATS[name].file, functools.partial(FORMATS[name].make, source)) for name in parse_formats(formats)
+    }
     return write_all(Path(folder), makers)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from tfhealth.comparison import Comparison
@@ -28,7 +28,9 @@ def write_comparison(
     from tfhealth.report.comparison.formats import FORMATS, Source
 
     source = Source(comparison)
-    makers = {name: (FORMATS[name].file, partial(FORMATS[name].make, source)) for name in parse_formats(formats)}
+    makers = {
+        name: (FORMATS[name].file, functools.partial(FORMATS[name].make, source)) for name in parse_formats(formats)
+    }
     return write_all(Path(folder), makers)
 
 
