@@ -729,7 +729,7 @@ def test_a_run_of_only_nan_has_a_report(checklist: Checklist) -> None:
     run = record(None, LAYERS, broken=True)
     result = evaluate(checklist, run)
     report = view(result, run, checklist)
-    assert {"loss", "gradients", "spread", "updates"} == {picture.name for picture in report.pictures}
+    assert {"loss", "metric-1", "gradients", "spread", "updates"} == {picture.name for picture in report.pictures}
     assert "Every value is NaN or Inf." in page(report)
 
 

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from tfhealth.comparison import Comparison
 from tfhealth.report import Written
+from tfhealth.report.comparison.view import view
 from tfhealth.report.github import inert
-from tfhealth.report.words import VERDICTS, clean
+from tfhealth.report.words import VERDICTS, clean, first_sentence
 from tfhealth.result import Finding, Result
 
-__all__ = ["Terminal", "epoch_line", "one_line", "summary"]
+__all__ = ["Terminal", "compared", "epoch_line", "one_line", "summary"]
 
 _STYLES = {"pass": "bold green", "warn": "bold yellow", "fail": "bold red", "not_measured": "bold"}
 _SHOWN = 5
@@ -49,6 +51,8 @@ def summary(result: Result, written: Written | None, color: bool | None = None) 
     console.print()
     console.print(Text(f"tfhealth: {result.verdict.upper().replace('_', ' ')}", _STYLES[result.verdict]))
     console.print(Text(one_line(result.sentence)))
+    if result.findings:
+        console.print(Text(f"Change first: {one_line(first_sentence(result.findings[0].advice))}"))
     for finding in result.findings[:_SHOWN]:
         mark = VERDICTS[finding.verdict][0]
         console.print(Text(f"  {mark} {finding.checklist} [{finding.rule}] {one_line(finding.message)}"))
@@ -63,6 +67,22 @@ def summary(result: Result, written: Written | None, color: bool | None = None) 
         console.print(Text(f"  {path}"))
     for problem in (written.problems if written else {}).values():
         console.print(Text(f"  {problem}"))
+    assert isinstance(console.file, io.StringIO)
+    return inert(console.file.getvalue().rstrip("\n"))
+
+
+def compared(comparison: Comparison, written: Written) -> str:
+    """Return what differs between two runs, a line for each finding, and where the files lie."""
+    report = view(comparison)
+    console = Console(file=io.StringIO(), width=10_000, highlight=False)
+    for side in report.sides:
+        console.print(Text(f"{side.letter}  {one_line(side.name)}: {one_line(side.sentence)}"))
+    console.print(Text(f"tfhealth: {one_line(report.sentence)}", "bold"))
+    for one in report.shifts:
+        console.print(Text(f"  {one.word:10} {one.checklist} [{one.rule}] {one_line(one.after or one.before)}"))
+    console.print(Text(f"  {one_line(report.settings_intro)}"))
+    for line in [*map(str, written.paths.values()), *written.problems.values()]:
+        console.print(Text(f"  {line}"))
     assert isinstance(console.file, io.StringIO)
     return inert(console.file.getvalue().rstrip("\n"))
 

@@ -24,6 +24,7 @@ from tfhealth.capture.told import Facts, checked
 from tfhealth.capture.validation import Validation
 from tfhealth.capture.watch import Watch
 from tfhealth.errors import UsageError
+from tfhealth.report import notebook
 from tfhealth.result import Result
 from tfhealth.rules import load_checklist
 from tfhealth.samples import FEW
@@ -65,6 +66,8 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             updates and activations are counted by size at a few steps, e.g. `["dense*", "encoder/**/kernel"]`.
         again: what a further fit with this callback is: "new" makes it a run of its own; "continue" adds it to the run
             of the fit before, whose facts stand, with a note for each that differs.
+        refresh: write report.html anew while training goes on, at most every so many seconds; another process does it,
+            on another core where there is one. None: only at the end.
         preflight: experiments before the first fit, as of `tfhealth.preflight`, whose series are judged with that fit:
             "quick", "full", names, or a mapping with any of "experiments", "budget" and "try_remedies". A callback does
             not see what `fit` is given, so it takes `data`, which must be something that can be read twice.
@@ -97,6 +100,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         samples: int = FEW,
         histograms: Sequence[str] = (),
         again: Literal["new", "continue"] = "new",
+        refresh: float | None = None,
         preflight: str | Sequence[str] | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -107,6 +111,9 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         if again not in ("new", "continue"):
             raise UsageError(f'again must be "new" or "continue", received {again!r}')
         Schedule(every, overhead)  # validates both
+        if refresh is not None and not refresh > 0:
+            raise UsageError(f"refresh must be a number of seconds above 0, received {refresh!r}")
+        notebook.register()
         self.formats = report.parse_formats(formats)
         self.every, self.overhead, self.on_fail, self.verbose, self.exact = every, overhead, on_fail, verbose, exact
         self.catch_nonfinite = catch_nonfinite
@@ -123,6 +130,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         self.result: Result | None = None
         self.run_dir: Path | None = None
         self.checklist = load_checklist(rules, profile)
+        self.refresh, self.rules, self.profile = refresh, rules, profile
         if self.checklist.baseline is not None:
             baseline.read(self.checklist.baseline)  # a fault in it must not wait for the end of the training
         self._watch: Watch | None = None

@@ -17,6 +17,7 @@ from tfhealth.diagnosis import evaluate
 from tfhealth.plan import Plan
 from tfhealth.recorder import run_directory
 from tfhealth.report.github import inert
+from tfhealth.report.live import Live
 from tfhealth.result import Tried
 
 if TYPE_CHECKING:
@@ -71,10 +72,15 @@ class Watch:
                 self.session.journal.take_over(callback.tried.run)
             self._remedies = callback.tried.result.remedies
             callback.tried = None  # it is about this fit
-        callback.run_dir = self.session.recorder.folder
+        callback.run_dir = folder = self.session.recorder.folder
+        self._live: Live | None = None
+        if callback.refresh is not None and folder is not None:
+            self._live = Live(folder, callback.refresh, callback.rules, callback.profile)
 
     def _flushed(self) -> None:
-        """Stop the training at a critical finding, where that was asked for."""
+        """Keep the report fresh, and stop the training at a critical finding, where that was asked for."""
+        if self._live is not None:
+            self._live.refresh()
         if self.on_fail != "stop" or self.session.model.stop_training:
             return
         run = self.session.recorder.snapshot()
@@ -118,6 +124,8 @@ class Watch:
         self._closed = True
         self.session.finish(status)
         with self.session.guarded("report"):
+            if self._live is not None:
+                self._live.stop()
             self._report()
         with self.session.guarded("run directory"):
             self.session.recorder.close()

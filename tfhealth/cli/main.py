@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfhealth import __version__
-from tfhealth.cli import evaluate, options, replay, report, rules, run
+from tfhealth.cli import compare, evaluate, export, options, replay, report, rules, run
 from tfhealth.cli.exits import Exit
 from tfhealth.errors import Error
 from tfhealth.report.github import inert
@@ -56,5 +56,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-COMMANDS = (run.add, report.add, evaluate.add, replay.add, rules.add)
+COMMANDS = (run.add, report.add, evaluate.add, compare.add, export.add, replay.add, rules.add)
 """What adds each command to the parser."""

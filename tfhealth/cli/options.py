@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfhealth.conditions import SEVERITIES
 from tfhealth.errors import UsageError
-from tfhealth.report import parse_formats
 from tfhealth.report.formats import FORMATS
+from tfhealth.report.writing import chosen
 
 if TYPE_CHECKING:
     from tfhealth.rules.checklist import Checklist, Gate
 
-__all__ = ["Parser", "add_fail_on", "add_formats", "add_rules", "checklist", "formats", "gate"]
+__all__ = ["Parser", "add_fail_on", "add_formats", "add_rules", "checklist", "gate"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,22 +40,21 @@ class Parser(argparse.ArgumentParser):
         return words
 
 
-def formats(text: str) -> tuple[str, ...]:
-    """Return the formats that an option names; argparse shows what is wrong with it."""
-    try:
-        return parse_formats(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def add_formats(parser: argparse.ArgumentParser, default: str, legal: Iterable[str] = FORMATS) -> None:
+    """Add `--formats`; `legal` are the names that it may have."""
 
+    def formats(text: str) -> tuple[str, ...]:
+        try:
+            return chosen(text, legal)
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None  # argparse shows what is wrong with it
 
-def add_formats(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add `--formats`."""
     parser.add_argument(
         "--formats",
         type=formats,
         default=formats(default),
         metavar="NAMES",
-        help=f"what to write, with commas: {', '.join(FORMATS)} (default: {default})",
+        help=f"what to write, with commas: {', '.join(legal)} (default: {default})",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ __all__ = [
     "Line",
     "Lines",
     "Ridges",
+    "Scale",
     "drawable",
     "extent",
     "leaves",
@@ -34,14 +35,22 @@ _EXTREME = 1e100  # beyond it an axis cannot be laid out
 _POINTS = 900  # of all curves of a chart; more cannot be told apart at the width of a page
 
 
+Scale = Literal["size", "spread", "offset", "share"]
+
+
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One curve: steps or other places [n], values float[n], NaN and Inf allowed; `style` is line, faint or epoch."""
+    """One curve: steps or other places [n], values float[n], NaN and Inf allowed.
+
+    `style` is line, faint, epoch (a mark at each value) or other (epoch, dashed). Curves of one `hue` have one color;
+    None: the color of its place.
+    """
 
     label: str
     steps: Ints | Floats
     values: Floats
     style: str = "line"
+    hue: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +89,31 @@ class Lines:
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """Sites by probes: log10 values float[S, n] (NaN and Inf allowed), measured bool[S, n]."""
+    """Sites by probes: values float[S, n] (NaN and Inf allowed), measured bool[S, n].
+
+    `scale` says what they are: size and spread are log10 values, the second around 0; offset lies around 0, share
+    within 0 and 1.
+    """
 
     names: tuple[str, ...]
     steps: Ints
     values: Floats
     measured: NDArray[np.bool_]
     label: str
-    diverging: bool = False
+    scale: Scale = "size"
 
 
 @dataclass(frozen=True, eq=False)
 class Dots:
-    """One value a site: values float[S]."""
+    """One value a site: values float[S]; `after` float[S] is a second one, and `legend` names both."""
 
     names: tuple[str, ...]
     values: Floats
     label: str
     log: bool = False
     bands: tuple[Band, ...] = ()
+    legend: tuple[str, str] | None = None
+    after: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)

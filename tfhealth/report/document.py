@@ -211,6 +211,7 @@ class Report:
     letterhead: Letterhead | None
     badge: Badge
     sentence: str
+    change: str
     counts: tuple[tuple[Badge, str], ...]
     identity: tuple[Pair, ...]
     notices: tuple[str, ...]
@@ -232,5 +233,6 @@ class Report:
     given: tuple[Given, ...]
     chapters: tuple[Chapter, ...]
     commands: tuple[Pair, ...]
+    silence: str
     settings: tuple[Table, ...]
     footer: str

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth.report.chart import ZERO, Band, Chart, Dots, Heat, Line, Lines, Ridges, drawable, extent
+from tfhealth.report.chart import ZERO, Band, Chart, Dots, Heat, Line, Lines, Ridges, Scale, drawable, extent
 from tfhealth.report.ridges import draw_ridges
 from tfhealth.report.svg import compact
+from tfhealth.series import Floats
 
 __all__ = ["draw"]
 
@@ -79,6 +80,22 @@ def _power(exponent: float, _: int = 0) -> str:
     return "10" + str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
+def _percent(share: float, _: int = 0) -> str:
+    return f"{share:.0%}"
+
+
+def _whole(found: float, _: int = 0) -> str:
+    return f"{found:.0f}".replace("-", "−")
+
+
+_TICKS: dict[Scale, Callable[[float, int], str]] = {
+    "size": _power,
+    "spread": _power,
+    "offset": _whole,
+    "share": _percent,
+}
+
+
 def _ticks(axis: Any, log: bool) -> None:
     """Give a value axis its ticks: powers of ten, or about five round numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
@@ -141,15 +158,16 @@ def _span(chart: Lines) -> tuple[float, float]:
 
 def _curve(axes: Any, line: Line, place: int, floor: float) -> None:
     """Draw one curve; what is not finite stands as crosses at the upper edge, what a log axis lacks at the lower."""
-    color = _PALETTE[place % len(_PALETTE)]
+    hue = place if line.hue is None else line.hue
+    color = _PALETTE[hue % len(_PALETTE)]
     finite = drawable(line.values)
     values = np.where(finite, np.maximum(line.values, floor), np.nan)
     look: dict[str, Any] = {"color": color, "label": _shown(line.label), "linewidth": 1.4}
     if line.style == "faint":
         look |= {"linewidth": 0.8, "alpha": 0.55}
-    if line.style == "epoch" or finite.sum() < 3:
+    if line.style in ("epoch", "other") or finite.sum() < 3:
         look |= {"marker": "o", "markersize": 3.2}
-    look["linestyle"] = _DASHES[place % len(_DASHES)]
+    look["linestyle"] = _DASHES[3] if line.style == "other" else _DASHES[hue % len(_DASHES)]
     axes.plot(line.steps, values, **look)
     broken = line.steps[~finite]
     broken = broken[:: max(len(broken) // _CROSSES, 1)]
@@ -205,7 +223,7 @@ def _heat(figure: Any, chart: Heat) -> None:
     figure.set_figheight(float(np.clip(0.95 + 0.13 * rows, 1.7, 3.8)))
     axes = figure.add_subplot()
     norm = Normalize(*_color_range(chart))
-    palette = ScalarMappable(norm, colormaps["PuOr_r" if chart.diverging else "cividis"])
+    palette = ScalarMappable(norm, colormaps["PuOr_r" if chart.scale in ("spread", "offset") else "cividis"])
     finite = np.isfinite(chart.values)
     pixels = palette.to_rgba(np.where(finite, chart.values, 0.0))
     pixels[~finite] = _NOT_FINITE
@@ -220,14 +238,14 @@ def _heat(figure: Any, chart: Heat) -> None:
     axes.tick_params(length=2)
     bar = figure.colorbar(palette, ax=axes, pad=0.015, aspect=18, label=_shown(chart.label))
     bar.outline.set_visible(False)
-    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(_power))
+    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=chart.scale != "share"))
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(_TICKS[chart.scale]))
 
 
 def _color_range(chart: Heat) -> tuple[float, float]:
-    """Return the ends of the color scale: within two powers of ten of 1, or where nearly all values lie."""
-    if chart.diverging:
-        return -2.0, 2.0
+    """Return the ends of the color scale: within two of the middle, all shares, or where nearly all sizes lie."""
+    if chart.scale != "size":
+        return (0.0, 1.0) if chart.scale == "share" else (-2.0, 2.0)
     values = chart.values[np.isfinite(chart.values) & chart.measured & (chart.values > ZERO)]
     low, high = np.percentile(values, (2, 98)) if len(values) else (-1.0, 0.0)
     top = float(np.ceil(high))
@@ -235,26 +253,37 @@ def _color_range(chart: Heat) -> tuple[float, float]:
 
 
 def _dots(figure: Any, chart: Dots) -> None:
-    figure.set_figheight(0.8 + 0.19 * len(chart.names))
+    figure.set_figheight(0.8 + 0.19 * len(chart.names) + (0.2 if chart.legend else 0))
     axes = figure.add_subplot()
-    line = Line("", np.arange(len(chart.names)), chart.values)
+    everything = chart.values if chart.after is None else np.concatenate([chart.values, chart.after])
+    line = Line("", np.arange(len(everything)), everything)
     low, high = extent(Lines((line,), "", chart.log, chart.bands))
     if chart.log:
         axes.set_xscale("log")
     axes.set_xlim(low, high)
     _ticks(axes.xaxis, chart.log)
     _bands(axes, chart.bands, low, high, upright=True)
-    finite = drawable(chart.values)
     places = np.arange(len(chart.names))
-    axes.plot(np.clip(chart.values[finite], low, high), places[finite], "o", color=_PALETTE[0], markersize=5)
-    axes.plot(
-        np.full(int((~finite).sum()), 0.98), places[~finite], "x", color=_LIMIT, transform=axes.get_yaxis_transform()
-    )
+    names = chart.legend or ("", "")
+    _marks(axes, chart.values, (low, high), {"marker": "o", "color": _PALETTE[0], "markersize": 5, "label": names[0]})
+    if chart.after is not None:
+        look = {"marker": "D", "color": _PALETTE[1], "markersize": 4, "fillstyle": "none", "label": names[1]}
+        _marks(axes, chart.after, (low, high), look)
+    if chart.legend:
+        figure.legend(loc="outside lower center", ncols=2)
     axes.set_yticks(places, [_shown(name) for name in chart.names], fontsize=7)
     axes.set_ylim(len(chart.names) - 0.5, -0.5)
     axes.set_xlabel(_shown(chart.label))
     axes.grid(axis="both", color=_GRID, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _marks(axes: Any, values: Floats, ends: tuple[float, float], look: dict[str, Any]) -> None:
+    """Draw one mark a row; what is not finite stands as a cross at the right edge."""
+    finite, places = drawable(values), np.arange(len(values))
+    axes.plot(np.clip(values[finite], *ends), places[finite], linestyle="", **look)
+    edge = np.full(int((~finite).sum()), 0.98)
+    axes.plot(edge, places[~finite], "x", color=_LIMIT, transform=axes.get_yaxis_transform())
 
 
 _DRAW: dict[type, Callable[[Any, Any], None]] = {Lines: _lines, Heat: _heat, Dots: _dots, Ridges: draw_ridges}

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tfhealth import resources
 from tfhealth.report import png
@@ -23,7 +23,7 @@ from tfhealth.run import Run
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["FORMATS", "Format", "Source", "page"]
+__all__ = ["FORMATS", "Format", "Source", "page", "rendered"]
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,30 @@ def page(report: Report) -> str:
 
     header, at_header = brand.render_part(report, brand.HEADER)
     footer, at_footer = brand.render_part(report, brand.FOOTER)
-    style = _style(report)
+    return rendered(
+        "report.html.j2",
+        report,
+        report.letterhead.style if report.letterhead else "",
+        notices=[*report.notices, *filter(None, (at_header, at_footer))],
+        header=Markup(header),  # noqa: S704 - written anew from a list of tags
+        footer=Markup(footer),  # noqa: S704 - as above
+    )
+
+
+def rendered(template: str, report: object, style: str = "", **more: object) -> str:
+    """Return a document as one HTML file, by one of our templates; `style` is an organization's CSS, after our own."""
+    from markupsafe import Markup
+
+    own = (resources.templates_dir() / "report.css").read_text("utf-8").strip()
+    whole = "\n".join(filter(None, (own, style)))
     return str(
         _environment()
-        .get_template("report.html.j2")
+        .get_template(template)
         .render(
             report=report,
-            notices=[*report.notices, *filter(None, (at_header, at_footer))],
-            header=Markup(header),  # noqa: S704 - written anew from a list of tags
-            footer=Markup(footer),  # noqa: S704 - as above
-            style=Markup(style),  # noqa: S704 - our own file, and CSS without any `<`
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            style=Markup(whole),  # noqa: S704 - our own file, and CSS without any `<`
+            style_hash=base64.b64encode(hashlib.sha256(whole.encode()).digest()).decode(),
+            **more,
         )
     )
 
@@ -82,12 +95,6 @@ def _environment() -> Environment:
     environment.filters["picture"] = _picture
     environment.filters["png"] = png.data_uri
     return environment
-
-
-def _style(report: Report) -> str:
-    """Return our style and the organization's after it, as the page holds it and its policy names it."""
-    own = (resources.templates_dir() / "report.css").read_text("utf-8").strip()
-    return "\n".join(filter(None, (own, report.letterhead.style if report.letterhead else "")))
 
 
 def _picture(chart: Chart) -> str:
@@ -120,15 +127,18 @@ def _md(source: Source) -> bytes:
     return pull_request([source.result]).encode()
 
 
+Of = TypeVar("Of")
+
+
 @dataclass(frozen=True)
-class Format:
+class Format(Generic[Of]):
     """One kind of file: its name in the run's folder and how it is made."""
 
     file: str
-    make: Callable[[Source], bytes]
+    make: Callable[[Of], bytes]
 
 
-FORMATS: dict[str, Format] = {
+FORMATS: dict[str, Format[Source]] = {
     "json": Format("result.json", _json),
     "html": Format("report.html", _html),
     "pdf": Format("report.pdf", _pdf),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tfhealth.report.words import VERDICTS, clean, count, number, shorten, value
+from tfhealth.report.words import VERDICTS, clean, count, first_sentence, number, shorten, value
 from tfhealth.result import Finding, Result, Row, Suppressed
 
 __all__ = ["escape", "pull_request"]
@@ -59,6 +59,7 @@ def _section(result: Result, most: int) -> str:
     parts = [
         f"## {symbol} tfhealth: {word} – {escape(result.run.name)}",
         f"**{escape(result.sentence) or word}**",
+        f"Change first: {escape(first_sentence(result.findings[0].advice))}" if result.findings else "",
         *(f"⚠ {escape(one)}" for one in result.warnings[:most]),
         _table(_HEAD, [_finding(one) for one in result.findings], most),
         _folded(count(len(accepted), "suppressed finding"), ("Rule", "Finding", "Why", "Until"), accepted, most),

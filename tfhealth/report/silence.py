@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from tfhealth.report.limits import Form
 from tfhealth.result import Finding
 from tfhealth.rules.patterns import matches
 
-__all__ = ["snippet"]
+__all__ = ["snippet", "suppressed"]
 
 _MOST_ENTRIES = 3
 _LONGEST_NAME = 80
@@ -32,13 +33,19 @@ def snippet(finding: Finding, form: Form, profile: str | None, today: date) -> s
         profile: the profile in force, which the new one extends; None: there is none.
         today: from when the half year counts.
     """
+    return "\n".join([suppressed([finding], profile, today), *_moved(finding, form)])
+
+
+def suppressed(findings: Sequence[Finding], profile: str | None, today: date) -> str:
+    """Return the text of a profile that accepts all `findings` for half a year."""
     lines = [] if profile is None else [f"extends: {_flow([_file(profile)])}"]
     lines.append("suppress:")
-    for place in _places(finding):
-        match = {"match": place} if place else {}
-        entry = {"rule": finding.rule, **match, "reason": _REASON, "expires": _expiry(today)}
-        lines.append(f"  - {_flow(entry)}")
-    return "\n".join([*lines, *_moved(finding, form)])
+    for finding in findings:
+        for place in _places(finding):
+            match = {"match": place} if place else {}
+            entry = {"rule": finding.rule, **match, "reason": _REASON, "expires": _expiry(today)}
+            lines.append(f"  - {_flow(entry)}")
+    return "\n".join(lines)
 
 
 def _moved(finding: Finding, form: Form) -> list[str]:

@@ -9,14 +9,15 @@ from datetime import date
 from typing import Literal
 
 from tfhealth.report.brand import letterhead
-from tfhealth.report.charts import pictures
 from tfhealth.report.document import Badge, Chapter, Pair, Report, RowPart, Table, Unjudged
 from tfhealth.report.findings import Placed, accepted, arrange, parts
 from tfhealth.report.given import given, given_intro
 from tfhealth.report.identity import identity
+from tfhealth.report.pictures import pictures
+from tfhealth.report.silence import suppressed
 from tfhealth.report.tried import experiments, left_out, remedies, tried_intro
-from tfhealth.report.words import VERDICTS, clean, count, shorten, value
-from tfhealth.result import Result, Row
+from tfhealth.report.words import VERDICTS, clean, count, first_sentence, shorten, value
+from tfhealth.result import Finding, Result, Row
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
 
@@ -25,6 +26,7 @@ __all__ = ["badge", "view"]
 _MOST_NOTES = 50
 _MOST_FACTS = 50
 _MOST_WARNINGS = 20
+_MOST_SILENCED = 20
 _ENDINGS = {
     "running": "The run had not ended when this was written; what follows holds for the {steps} seen so far.",
     "interrupted": "The training was interrupted; what follows holds for the {steps} it took.",
@@ -53,6 +55,7 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         letterhead=head,
         badge=badge(result.verdict),
         sentence=clean(result.sentence),
+        change=first_sentence(result.findings[0].advice) if result.findings else "",
         counts=_counts(result.checklist),
         identity=identity(result, run),
         notices=(*_notices(result, run), *(head.problems if head else ())),
@@ -76,6 +79,7 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         given=given(run),
         chapters=_chapters(result, checklist, placed),
         commands=_commands(run_path, checklist),
+        silence=_silence(result.findings, checklist, today or date.today()),
         settings=_settings(run),
         footer=_footer(result, checklist),
     )
@@ -190,6 +194,11 @@ def _commands(run_path: str, checklist: Checklist) -> tuple[Pair, ...]:
         Pair("Judge the run again, by the built-in rules", f"tfhealth evaluate {path} --rules built-in"),
         Pair("Judge it by a profile of your own", _by_profile(run_path, checklist)),
     )
+
+
+def _silence(findings: Sequence[Finding], checklist: Checklist, today: date) -> str:
+    """Return what accepts the findings; on paper it stands once, where the page has it below each of them."""
+    return suppressed(findings[:_MOST_SILENCED], checklist.profile, today) if findings else ""
 
 
 def _by_profile(run_path: str, checklist: Checklist) -> str:

@@ -11,7 +11,10 @@ from typing import Any
 from tfhealth.conditions import Bound, Condition, Severity
 from tfhealth.rules.wording import bound_in_words, breach_in_words
 
-__all__ = ["VERDICTS", "breach", "clean", "count", "day", "duration", "limit", "number", "shorten", "value", "visible"]
+__all__ = [
+    *("VERDICTS", "breach", "clean", "count", "day", "duration", "first_sentence", "limit", "number", "shorten"),
+    *("value", "visible"),
+]
 
 VERDICTS = {
     "fail": ("✗", "fail"),
@@ -43,6 +46,17 @@ def visible(text: object) -> str:
     """Return foreign text without control and direction characters; links and code stay whole."""
     whole = str(text)[:_LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
     return "".join(letter for letter in whole if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf"))
+
+
+def first_sentence(markdown: str) -> str:
+    """Return the first sentence of `why` or `advice` in one line; what leads to code ends there.
+
+    >>> first_sentence("Divide the learning rate\\nby ten:\\n\\n```python\\n1\\n```")
+    'Divide the learning rate by ten.'
+    """
+    paragraph = " ".join(clean(markdown.strip().partition("```")[0].partition("\n\n")[0]).split())
+    found = re.match(r".+?[.!?:](?=\s|$)", paragraph)
+    return re.sub(r":$", ".", found[0] if found else paragraph)
 
 
 def shorten(name: str, most: int = 48) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from tfhealth.histograms import FINITE, KINDS, Histogram
 from tfhealth.report.chart import Ridges
 from tfhealth.report.document import Picture
+from tfhealth.report.pictures.common import Numbered
 from tfhealth.report.words import clean, count, shorten
 from tfhealth.run import Run
 from tfhealth.series import Site
@@ -21,7 +22,7 @@ _STEPS = 12
 _TITLES = {"weight": "weights", "gradient": "gradients", "update": "updates", "activation": "activations"}
 
 
-def spreads(run: Run) -> Iterator[Picture]:
+def spreads(run: Run, findings: Numbered) -> Iterator[Picture]:
     """Yield a picture of the weights, gradients, updates and outputs of each layer, of the first layers."""
     layers: dict[str, dict[str, tuple[Site, Histogram]]] = {}
     for site, found in run.histograms.items():

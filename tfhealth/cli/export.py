@@ -1,0 +1,43 @@
+"""`tfhealth export RUN --to NAME`: a recorded run -> TensorBoard, MLflow or W&B."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tfhealth.cli import options
+from tfhealth.cli.exits import Exit
+
+__all__ = ["add"]
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    from tfhealth.export import EXPORTS
+
+    parser = commands.add_parser(
+        "export",
+        help="hand a recorded run and its report to TensorBoard, MLflow or W&B",
+        description="; ".join(f"{name}: {one.does}" for name, one in EXPORTS.items()) + ".",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    parser.add_argument("--to", required=True, choices=list(EXPORTS), help="the tool; it must be installed")
+    parser.add_argument(
+        "--folder", type=Path, help="where files go, for a tool that keeps them in a folder (default: where it does)"
+    )
+    options.add_rules(parser)
+    parser.set_defaults(act=_act)
+
+
+def _act(arguments: argparse.Namespace) -> int:
+    from tfhealth.comparison import Judged
+    from tfhealth.console import one_line
+    from tfhealth.diagnosis import evaluate
+    from tfhealth.export import export
+    from tfhealth.run import load
+
+    run = load(arguments.run)
+    checklist = options.checklist(arguments)
+    judged = Judged(run, evaluate(checklist, run))
+    print(one_line(f"tfhealth: {export(judged, checklist, arguments.to, arguments.folder)}"))
+    return Exit.INCOMPLETE if run.damage else Exit.PASSED

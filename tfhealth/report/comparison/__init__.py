@@ -1,0 +1,45 @@
+"""Comparison -> compare.html, compare.pdf and others in a folder, each written whole or not at all."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfhealth.comparison import Comparison
+from tfhealth.report.writing import Written, chosen, write_all
+
+__all__ = ["parse_formats", "write_comparison"]
+
+
+def write_comparison(
+    comparison: Comparison, folder: Path | str, formats: Sequence[str] = ("html", "pdf", "json")
+) -> Written:
+    """Write what differs between two runs.
+
+    Args:
+        comparison: from `tfhealth.comparison`.
+        folder: where the files go; made where it is missing.
+        formats: which files to write, names of `tfhealth.report.comparison.formats.FORMATS`.
+
+    Raises:
+        UsageError: an unknown format.
+    """
+    from tfhealth.report.comparison.formats import FORMATS, Source
+
+    source = Source(comparison)
+    makers = {
+        name: (FORMATS[name].file, functools.partial(FORMATS[name].make, source)) for name in parse_formats(formats)
+    }
+    return write_all(Path(folder), makers)
+
+
+def parse_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names in `formats`, a list of them or one text with commas, each once.
+
+    Raises:
+        UsageError: an unknown format, or none at all.
+    """
+    from tfhealth.report.comparison.formats import FORMATS
+
+    return chosen(formats, FORMATS)

@@ -1,0 +1,77 @@
+"""{format: how its bytes are made} -> files in a folder, each whole or not at all, and a line for what went wrong."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tfhealth.errors import UsageError, nearest
+
+__all__ = ["Written", "chosen", "replace", "write_all"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        paths: {format: file} for what was written.
+        problems: {format: one line} for what was not, and what to do about it.
+    """
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def write_all(folder: Path, makers: Mapping[str, tuple[str, Callable[[], bytes]]]) -> Written:
+    """Write {format: (file, what makes its bytes)} into `folder`; a format that fails does not cost the others."""
+    written = Written()
+    for name, (file, make) in makers.items():
+        try:
+            replace(folder / file, make())
+            written.paths[name] = folder / file
+        except Exception as error:
+            _LOG.debug("%s not written", name, exc_info=True)
+            written.problems[name] = f"{name.upper()} not written: {_reason(error)}"
+    return written
+
+
+def chosen(formats: str | Sequence[str], legal: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in `formats`, a list of them or one text with commas, each once.
+
+    Raises:
+        UsageError: one that is not legal, or none at all.
+    """
+    known = list(legal)
+    listed = formats.split(",") if isinstance(formats, str) else formats
+    names = dict.fromkeys(name.strip() for name in listed if name.strip())
+    for name in names:
+        if name not in known:
+            raise UsageError(f"format {name!r} is unknown; legal: {', '.join(known)}{nearest(name, known)}")
+    if not names:
+        raise UsageError(f"no format is named; legal: {', '.join(known)}")
+    return tuple(names)
+
+
+def _reason(error: Exception) -> str:
+    from tfhealth.report.pdf import PdfError
+
+    text = str(error) if isinstance(error, PdfError | OSError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
+def replace(target: Path, data: bytes) -> None:
+    """Put `data` at `target` so that a reader sees the old file or the new one, never a part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
