@@ -165,7 +165,7 @@ def test_a_callback_tries_first_and_trains_the_same(tmp_path):
         ({"preflight": {"budgt": 3}, "data": np.zeros(3)}, "preflight: 'budgt' is unknown; .* did you mean 'budget'"),
         ({"preflight": 3, "data": np.zeros(3)}, 'experiments must be "quick", "full" or names, received 3'),
     ],
-    ids=str,
+    ids=["no data", "an iterator", "a name", "a key", "a type"],
 )
 def test_a_callback_refuses_what_cannot_be_meant(settings, expected):
     """When it is made."""
