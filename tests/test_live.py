@@ -52,7 +52,7 @@ def test_a_refresh_waits_for_its_time_and_for_the_one_before(tmp_path):
     early = Live(tmp_path / "run", 1000, None, None)
     early.refresh()
     assert early._child is None
-    live = Live(tmp_path / "run", 1e-6, write_rules(tmp_path / "rules", FILES), None)
+    live = Live(tmp_path / "run", 1e-9, write_rules(tmp_path / "rules", FILES), None)
     live.refresh()
     first = live._child
     live.refresh()
