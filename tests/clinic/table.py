@@ -25,11 +25,10 @@ from tfhealth.result import Result
 
 HEAD = """# The clinic
 
-What the built-in rules say of {sick} sick and {healthy} healthy programs, each trained at {seeds} seeds under
+What the built-in rules say of {sick} sick and {healthy} healthy programs, each trained at {seeds} under
 `HealthCallback()` as shipped. Made by `make clinic`; the programs are in `tests/clinic/`. They were written together
 with the rules, so these are no error rates for programs of other people. Intervals are Wilson's, at 95 %, over
 programs and seeds together.
-
 """
 
 
@@ -169,12 +168,16 @@ def page(book: Book) -> str:
         for seed in range(book.seeds):
             book.of(program, seed)
     parts = [
-        HEAD.format(sick=len({pair.sick for pair in found}), healthy=len(well), seeds=book.seeds),
+        HEAD.format(sick=len({pair.sick for pair in found}), healthy=len(well), seeds=_several(book.seeds, "seed")),
         *totals(found, well, book),
     ]
     for title, lines in (("Rows", row_lines), ("Rules", rule_lines), ("Judged wrongly", misses)):
         parts.append(f"## {title}\n\n" + "\n".join([*lines(found, well, book)] or ["None."]) + "\n")
     return "\n".join(parts)
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def main(arguments: list[str]) -> None:
