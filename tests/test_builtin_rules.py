@@ -170,6 +170,7 @@ FACTS = {
     "task.kind",
     "task.labels",
     "task.weighted",
+    "model.frozen_random_kernels",
     "model.highest_dropout",
     "model.regularized_layers",
     "model.augmentation_layers",

@@ -330,6 +330,7 @@ def test_panel_without_steps_breaches_nothing():
         ({}, "needs exactly one of above, below, outside, inside, equals, one_of, like, nonfinite, all, any, not; "
          "received none"),
         ({"look": "last"}, "received none"),
+        ({"above": None}, "above needs a value, received null"),
         ({"outside": [2, 2]}, "[2, 2] is empty: low must be less than high"),
         ({"inside": [3, -1]}, "[3, -1] is empty: low must be less than high"),
         ({"above": 1, "look": "lst"}, "look 'lst' is unknown; legal: each, first, last, mean, median, minimum, "

@@ -60,6 +60,7 @@ def series(units):
         (True, [layers.Dense(1)], Own(), NUMBERS),
         (False, [layers.Dense(1)], Own(), NUMBERS[:, None]),
         (False, [layers.Dense(1)], Careful(), NUMBERS),
+        (False, [layers.Dense(3)], Own(), NUMBERS[:, None]),
         (True, [layers.Dense(4)], "mse", NUMBERS[:, None]),
         (True, series(1), "mse", NUMBERS),
         (True, series(1), "mse", NUMBERS[:, None]),

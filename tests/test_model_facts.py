@@ -255,6 +255,7 @@ def test_facts_of_the_whole_model():
         "vector_batch_normalizations": 0,
         "custom_layers": 1,
         "frozen_parameters": 132,
+        "frozen_random_kernels": 1,
         "weighted_depth": 2,
         "residual": False,
         "backbone": None,

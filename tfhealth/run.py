@@ -87,7 +87,7 @@ class Run:
     samples: tuple[Samples, ...] = ()
     histograms: Mapping[Site, Histogram] = field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def steps(self) -> NDArray[np.int64]:
         """All probed steps, int64[n], ascending; the host and validation write rows of their own at others.
 
@@ -124,9 +124,29 @@ class Run:
         order = np.argsort(steps, kind="stable")
         return Series(steps[order], values[order])
 
+    @functools.cached_property
+    def by_kind(self) -> Mapping[str, list[Site]]:
+        """The sites of each kind, in execution order."""
+        found: dict[str, list[Site]] = defaultdict(list)
+        for site in self.sites:
+            found[site.kind].append(site)
+        return dict(found)
+
     def panel(self, kind: str, statistic: str) -> Panel:
-        """Return the series of `statistic` at all sites of `kind` where it was measured, in execution order."""
-        sites = [site for site in self.sites if site.kind == kind]
+        """Return the series of `statistic` at all sites of `kind` where it was measured, in execution order.
+
+        Many rules look at the same ones: what is returned is kept, and not to be written to.
+        """
+        if (kind, statistic) not in self._panels:
+            self._panels[kind, statistic] = self._panel(kind, statistic)
+        return self._panels[kind, statistic]
+
+    @functools.cached_property
+    def _panels(self) -> dict[tuple[str, str], Panel]:
+        return {}
+
+    def _panel(self, kind: str, statistic: str) -> Panel:
+        sites = self.by_kind.get(kind, [])
         tables = [table for table in self.tables if kind in table.kinds]
         if len(tables) == 1:
             return self._columns(tables[0], sites, statistic)

@@ -20,6 +20,7 @@ __all__ = [
     "Probe",
     "Series",
     "Site",
+    "joined",
     "stack",
 ]
 
@@ -109,10 +110,14 @@ class Panel:
     def take(self, rows: Sequence[int]) -> Panel:
         """Return the panel of the sites at `rows` only."""
         index = list(rows)
+        if index == list(range(len(self.sites))):
+            return self
         return Panel(tuple(self.sites[i] for i in index), self.steps, self.values[index], self.measured[index])
 
     def since(self, keep: NDArray[np.bool_]) -> Panel:
         """Return the panel at the steps where `keep`, bool[n], is True."""
+        if keep.all():
+            return self
         return Panel(self.sites, self.steps[keep], self.values[:, keep], self.measured[:, keep])
 
     def series(self) -> list[tuple[Site, Series]]:
@@ -124,6 +129,16 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.sites)
+
+
+def joined(panels: Sequence[Panel]) -> Panel:
+    """Lay panels under each other, over the union of their steps."""
+    first = panels[0]
+    if not all(np.array_equal(first.steps, one.steps) for one in panels[1:]):
+        return stack([series for panel in panels for series in panel.series()])
+    sites = tuple(site for panel in panels for site in panel.sites)
+    values, measured = ([getattr(panel, name) for panel in panels] for name in ("values", "measured"))
+    return Panel(sites, first.steps, np.concatenate(values), np.concatenate(measured))
 
 
 def stack(series: Sequence[tuple[Site, Series]]) -> Panel:

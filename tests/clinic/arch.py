@@ -365,7 +365,7 @@ PAIRS = [
     Pair("arch.frozen", every_layer_frozen, dense_on_pixels),
     Pair("arch.frozen", rounded_on_the_way, frozen_after_training),
     Pair("arch.frozen", classes_cut_by_argmax, frozen_model_inside),
-    Pair("arch.frozen", output_alone_trained, frozen_after_training, "warn"),
+    Pair("arch.frozen", output_alone_trained, frozen_after_training),
     Pair("arch.capacity", activations_forgotten, activations_remembered),
     Pair("arch.capacity", linear_convolutions, convolutions_with_layers_between),
     Pair("arch.capacity", linear_regression_in_three_layers, principal_components),

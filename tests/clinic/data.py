@@ -341,7 +341,7 @@ def moved_a_little() -> Program:
     return compiled(small_cnn(layers.RandomTranslation(0.05, 0.05), layers.RandomRotation(0.02)), IMAGES, DIGITS.target)
 
 
-def with_backbone(name: str, x: Any, *inside: keras.Layer, scale: float = 0.9) -> Program:
+def with_backbone(name: str, x: Any, *inside: keras.Layer, scale: float = 0.5) -> Program:
     """Return a frozen network that goes by a name of `keras.applications`, with a head to train.
 
     Its weights are none that an initializer draws, as those of a network that was loaded are not.

@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.clinic.pair import Program
 from tests.models import quiet
-from tfhealth import HealthCallback
+from tfhealth import HealthCallback, evaluate, load_checklist, load_run
 from tfhealth.result import Result
 
 HARMLESS = [
@@ -25,17 +25,36 @@ HARMLESS = [
 
 
 @functools.cache
-def diagnosed(program: Callable[[], Program], seed: int = 0) -> Result:
-    """Train a program under the callback as shipped; a program that two pairs share is trained once a seed."""
+def diagnosed(program: Callable[[], Program], seed: int = 0, kept: Path | None = None) -> Result:
+    """Train a program under the callback as shipped, and judge it; one that two pairs share is trained once a seed.
+
+    Args:
+        program: returns a compiled model and what to fit it with.
+        seed: of everything that draws.
+        kept: a folder of runs; one that is there is judged by the rules of today, and not trained again.
+    """
+    with tempfile.TemporaryDirectory(dir=kept) as folder:
+        if kept is None:
+            return _trained(program, seed, Path(folder))
+        run = kept / f"{program.__name__}-{seed}"
+        if not run.exists():
+            _trained(program, seed, Path(folder))
+            (made,) = Path(folder).iterdir()
+            made.rename(run)
+        return evaluate(load_checklist(), load_run(run))
+
+
+def _trained(program: Callable[[], Program], seed: int, folder: Path) -> Result:
+    """Train a program, recording it in `folder`, and return what the callback says of it."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     model, x, y, settings = program()
     if isinstance(x, np.ndarray | list | dict) and not {"validation_data", "validation_split"} & set(settings):
         settings = {"validation_split": 0.2, **settings}
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with warnings.catch_warnings():
         for beginning in HARMLESS:
             warnings.filterwarnings("ignore", beginning, UserWarning)
-        callback = HealthCallback(**quiet(Path(folder)))
+        callback = HealthCallback(**quiet(folder))
         model.fit(x, y, **{"verbose": 0, **settings, "callbacks": [*settings.get("callbacks", []), callback]})
     assert callback.result is not None
     return callback.result

@@ -93,10 +93,10 @@ def tanh_wine() -> Program:
 
 
 def binary_cancer() -> Program:
-    data = datasets.load_breast_cancer()
+    x, y = shuffle(*datasets.load_breast_cancer(return_X_y=True), random_state=0)
     hidden = [layers.Dense(16, activation="relu"), layers.Dense(8, activation="relu")]
     model = sequential((30,), *hidden, layers.Dense(1, activation="sigmoid"))
-    return compiled(model, standard(data.data), data.target, "rmsprop", "binary_crossentropy", epochs=20)
+    return compiled(model, standard(x), y, "rmsprop", "binary_crossentropy", epochs=20)
 
 
 def regression_on_diabetes() -> Program:

@@ -22,7 +22,7 @@ def broadcasts(prediction: Any, label: Any, loss: object, tap: Tap) -> bool:
     """Tell whether label and prediction fit only by broadcasting.
 
     Keras's own losses are known to compare what is left after they squeezed a last axis of length 1. What a loss of
-    somebody else compares is read from the step's graph.
+    somebody else compares is read from the step's graph; it may set one target against several answers on purpose.
 
     Args:
         prediction: tensor of any shape, batch first.
@@ -34,7 +34,8 @@ def broadcasts(prediction: Any, label: Any, loss: object, tap: Tap) -> bool:
         return False
     if hasattr(keras.losses, str(loss)):
         return _repeated(*_squeezed(tuple(label.shape), tuple(prediction.shape)))
-    return any(_repeated(*pair) for pair in _compared(prediction, label, tap))
+    pairs = _compared(prediction, label, tap)
+    return any(_repeated(theirs, ours) and not _each_answer(theirs, ours) for theirs, ours in pairs)
 
 
 def _squeezed(one: Shape, other: Shape) -> tuple[Shape, Shape]:
@@ -54,8 +55,13 @@ def _repeated(one: Shape, other: Shape) -> bool:
     return fits and (len(one) != len(other) or any(pair[0] != pair[1] for pair in pairs))
 
 
+def _each_answer(label: Shape, prediction: Shape) -> bool:
+    """Tell whether one target is set against each of several answers, as for quantiles or the parts of a mixture."""
+    return len(label) == len(prediction) > 1 and label[:-1] == prediction[:-1] and label[-1] == 1
+
+
 def _compared(prediction: Any, label: Any, tap: Tap) -> Iterator[tuple[Shape, Shape]]:
-    """Yield the shapes in which label and prediction meet in one operation on the way to the loss."""
+    """Yield the shapes of label and prediction where they meet in one operation on the way to the loss."""
     if tap.total_loss is None or not hasattr(prediction, "graph"):
         return
     ours, theirs = ({id(one) for one in _followed(tensor)} for tensor in (prediction, label))
@@ -63,10 +69,10 @@ def _compared(prediction: Any, label: Any, tap: Tap) -> Iterator[tuple[Shape, Sh
     late = _made_later(tap) if made else set()
     for op in made:
         left, right = op.inputs
-        meet = ({id(left)} & ours and {id(right)} & theirs) or ({id(left)} & theirs and {id(right)} & ours)
+        label_side, other = (left, right) if id(left) in theirs else (right, left)
         known = None not in (left.shape.rank, right.shape.rank)
-        if meet and known and op.name not in late:
-            yield tuple(left.shape), tuple(right.shape)
+        if id(label_side) in theirs and id(other) in ours and known and op.name not in late:
+            yield tuple(label_side.shape), tuple(other.shape)
 
 
 def _followed(tensor: Any) -> list[Any]:

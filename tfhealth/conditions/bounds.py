@@ -63,6 +63,8 @@ class Bound(BaseModel):
         if len(given) != 1:
             legal = ", ".join(name.rstrip("_") for name in _TESTS)
             raise ValueError(f"needs exactly one of {legal}; received {', '.join(given) or 'none'}")
+        if given != ["equals"] and getattr(self, self.test) is None:
+            raise PartError(f"{given[0]} needs a value, received null", given[0])
         for key, interval in (("outside", self.outside), ("inside", self.inside)):
             if interval is not None and interval[0] >= interval[1]:
                 raise PartError(f"[{interval[0]:g}, {interval[1]:g}] is empty: low must be less than high", key)

@@ -82,8 +82,15 @@ def covered(panel: Panel) -> Floats:
 
 def _start(mask: Mask, steps: Ints, lasting: Lasting, clock: Clock) -> Ints:
     """Do the work of `since` for rows that were all measured at `steps`, int64[n]."""
-    if not len(steps):
-        return np.full(len(mask), -1)
+    found = np.full(len(mask), -1)
+    rows = np.flatnonzero(mask.any(axis=1))
+    if len(rows):
+        found[rows] = _started(mask[rows], steps, lasting, clock)
+    return found
+
+
+def _started(mask: Mask, steps: Ints, lasting: Lasting, clock: Clock) -> Ints:
+    """Do the work of `_start` for rows that are True somewhere."""
     enough = mask & (_held(mask, np.ones(len(steps))) >= lasting.fewest) if lasting.fewest > 1 else mask
     if lasting.probes is None:
         weights = _weights(steps)

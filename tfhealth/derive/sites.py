@@ -92,7 +92,8 @@ def _reference_first(values: Floats, measured: NDArray[np.bool_]) -> Floats:
 
 def _reference_start(values: Floats, measured: NDArray[np.bool_]) -> Floats:
     early = measured & (np.cumsum(measured, axis=1) <= START)
-    return ragged.median(np.where(early, values, np.nan))
+    seen = early.any(axis=0)
+    return ragged.median(np.where(early, values, np.nan)[:, seen])
 
 
 def _reference_extreme(extreme: np.ufunc) -> Callable[[Floats, NDArray[np.bool_]], Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from tfhealth.panels.sites import NOWHERE
 from tfhealth.plan import described, fits
 from tfhealth.rules.model import Measure
 from tfhealth.run import Run
-from tfhealth.series import BETWEEN_STEPS, Floats, Ints, Panel, Site, stack
+from tfhealth.series import BETWEEN_STEPS, Floats, Ints, Panel, Site, joined
 
-__all__ = ["about", "measured", "reduced", "row_of"]
+__all__ = ["about", "measured", "reduced", "rows_of"]
 
 
 def measured(measure: Measure, run: Run, off: Container[Site] = NOWHERE) -> Panel:
@@ -62,7 +62,7 @@ def _plain(measure: Measure, run: Run, off: Container[Site]) -> Panel:
         raise_missing(measure, run, *measure.needs[0])
     if len(chosen) == 1:
         return chosen[0]
-    return stack([series for panel in chosen for series in panel.series()])
+    return joined(chosen)
 
 
 def _computed(measure: Measure, run: Run, off: Container[Site]) -> Panel:
@@ -84,6 +84,8 @@ def _computed(measure: Measure, run: Run, off: Container[Site]) -> Panel:
 
 def _chosen(panel: Panel, measure: Measure, run: Run, off: Container[Site]) -> Panel:
     there = [(row, site) for row, site in enumerate(panel.sites) if site not in off]
+    if not measure.where:
+        return panel.take([row for row, _ in there])
     return panel.take([row for row, site in there if fits(measure.where, described(site, run.sites.get(site, {})))])
 
 
@@ -109,42 +111,45 @@ def _aligned(expression: derive.Expression, panels: dict[str, Panel], facts: dic
     lead = panels[expression.names[0]]
     between = {name for name in panels if name.split(".")[0] in BETWEEN_STEPS}
     steps = functools.reduce(np.intersect1d, [panels[name].steps for name in between or panels])
-    indices: list[int] = []
-    parts: dict[str, list[tuple[Floats, Mask]]] = {name: [] for name in panels}
-    for index, site in enumerate(lead.sites):
-        rows = {name: index if name == expression.names[0] else row_of(panel, site) for name, panel in panels.items()}
-        if any(row is None for row in rows.values()):
-            continue
-        indices.append(index)
-        for name, panel in panels.items():
-            before = bool(between) and name not in between
-            parts[name].append(_at(panel.take([rows[name] or 0]), steps, before))
-    shape = (len(indices), len(steps))
-    values = {name: np.array([v for v, _ in found]).reshape(shape) for name, found in parts.items()}
-    known = np.logical_and.reduce([np.array([m for _, m in found]).reshape(shape) for found in parts.values()])
+    rows = {name: rows_of(panel, lead.sites) for name, panel in panels.items()}
+    rows[expression.names[0]] = list(range(len(lead)))
+    shared = [index for index in range(len(lead)) if all(found[index] is not None for found in rows.values())]
+    values: dict[str, Floats] = {}
+    known = np.ones((len(shared), len(steps)), bool)
+    for name, panel in panels.items():
+        part = panel.take([rows[name][index] or 0 for index in shared])
+        values[name], there = _before(part, steps) if between and name not in between else _at(part, steps)
+        known &= there
     told = {name: np.array(value) for name, value in facts.items()}
-    result = expression(values | told) if indices else np.empty(shape)
-    return Panel(tuple(lead.sites[i] for i in indices), steps, np.broadcast_to(result, shape), known.astype(bool))
+    result = expression(values | told) if shared else np.empty(known.shape)
+    return Panel(tuple(lead.sites[i] for i in shared), steps, np.broadcast_to(result, known.shape), known)
 
 
-def _at(panel: Panel, steps: Ints, before: bool) -> tuple[Floats, Mask]:
-    """Return the values of a panel of one site at `steps`, or at its last probe before each, and whether there is one.
+def _at(panel: Panel, steps: Ints) -> tuple[Floats, Mask]:
+    """Return the values of a panel at `steps`, which are some of its own, and whether they were measured.
 
     Returns:
-        float64[n], meaningless where not measured; bool[n].
+        float64[S, n], meaningless where not measured; bool[S, n].
     """
-    if not before:
-        columns = np.searchsorted(panel.steps, steps)
-        return panel.values[0, columns], panel.measured[0, columns]
-    probed = np.flatnonzero(panel.measured[0])
-    if not len(probed):
-        return np.full(len(steps), np.nan), np.zeros(len(steps), bool)
-    place = np.searchsorted(panel.steps[probed], steps) - 1
-    return panel.values[0, probed[np.maximum(place, 0)]], place >= 0
+    if len(steps) == len(panel.steps):
+        return panel.values, panel.measured
+    columns = np.searchsorted(panel.steps, steps)
+    return panel.values[:, columns], panel.measured[:, columns]
 
 
-def row_of(panel: Panel, site: Site) -> int | None:
-    """Return the row of a panel that goes with a site: that of the same name, or the only one of another kind."""
-    named = next((row for row, other in enumerate(panel.sites) if other.name == site.name), None)
-    alone = len(panel) == 1 and panel.sites[0].kind != site.kind
-    return 0 if named is None and alone else named
+def _before(panel: Panel, steps: Ints) -> tuple[Floats, Mask]:
+    """Return the values of a panel at the last probe of each site before each of `steps`; as `_at` does."""
+    values, there = np.full((len(panel), len(steps)), np.nan), np.zeros((len(panel), len(steps)), bool)
+    for row, measured in enumerate(panel.measured):
+        probed = np.flatnonzero(measured)
+        if len(probed):
+            place = np.searchsorted(panel.steps[probed], steps) - 1
+            values[row], there[row] = panel.values[row, probed[np.maximum(place, 0)]], place >= 0
+    return values, there
+
+
+def rows_of(panel: Panel, sites: Iterable[Site]) -> list[int | None]:
+    """Return the row of a panel that goes with each site: that of the same name, or the only one of another kind."""
+    named = {site.name: row for row, site in reversed([*enumerate(panel.sites)])}
+    alone = panel.sites[0].kind if len(panel) == 1 else None
+    return [named.get(site.name, None if alone in (None, site.kind) else 0) for site in sites]

@@ -17,10 +17,11 @@ NOWHERE: frozenset[Site] = frozenset()
 
 def sites(measure: Measure, run: Run) -> list[Site]:
     """Return every site of the measure's kinds that it is about, in execution order."""
+    kinds = measure.kinds
     return [
         site
-        for site, attributes in run.sites.items()
-        if site.kind in measure.kinds and fits(measure.where, described(site, attributes))
+        for site in (run.by_kind.get(kinds[0], ()) if len(kinds) == 1 else run.sites)
+        if site.kind in kinds and fits(measure.where, described(site, run.sites[site]))
     ]
 
 
@@ -44,7 +45,7 @@ def attributes(measure: Measure, run: Run, off: Container[Site] = NOWHERE) -> di
         Absent: there is no site, or none has the attribute.
     """
     name = str(measure.attribute)
-    if not any(site.kind in measure.kinds for site in run.sites):
+    if not any(kind in run.by_kind for kind in measure.kinds):
         raise Absent(f"no {measure.kind} site was seen")
     chosen = sites(measure, run)
     if not chosen:

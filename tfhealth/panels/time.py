@@ -8,7 +8,7 @@ import numpy as np
 
 from tfhealth.conditions import Clock, Mask, breached, phase
 from tfhealth.panels.absence import Absent, Undecided
-from tfhealth.panels.build import measured, row_of
+from tfhealth.panels.build import measured, rows_of
 from tfhealth.rules.model import Active, Given, Measure, While
 from tfhealth.run import Run
 from tfhealth.series import BETWEEN_STEPS, Panel
@@ -65,7 +65,7 @@ def guard(part: While | None, run: Run, panel: Panel, clock: Clock) -> Mask | No
     place = np.clip(np.searchsorted(other.steps, panel.steps, side="right") - 1, 0, None)
     held = (holding & other.measured)[:, place] & (other.steps[place] <= panel.steps)
     # A guard at the same sites counts for each by itself; one elsewhere (the loss) counts for all.
-    rows = [row_of(other, site) for site in panel.sites]
+    rows = rows_of(other, panel.sites)
     if any(row is None for row in rows):
         return np.atleast_2d(held.any(axis=0))
     return held[[row for row in rows if row is not None]]

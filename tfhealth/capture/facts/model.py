@@ -13,12 +13,14 @@ from tfhealth.capture.facts.backbones import backbone_facts
 from tfhealth.capture.facts.graph import Call, Graph
 from tfhealth.capture.facts.layers import plain_layers, regularizers, size
 from tfhealth.capture.facts.paths import is_dropout, is_normalization
+from tfhealth.capture.initializers import initializer_of, looks_drawn
 from tfhealth.capture.layers import layers_below
 from tfhealth.series import Attribute
 
 __all__ = ["model_facts", "structure", "structure_facts"]
 
 _FLOW = ("always_training", "linear", "narrowest", "narrowest_share", "over_batch", "channels_first", "rows_normalized")
+_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 _AUGMENTING = ("AugMix", "CutMix", "MixUp", "RandAugment")  # beside those whose name begins with Random
 
 
@@ -41,16 +43,22 @@ def model_facts(model: Any) -> dict[str, Attribute]:
 
 def structure_facts(model: Any, graph: Graph | None) -> dict[str, Attribute]:
     """Return what the model's layers say together."""
-    held_back = (one for layer in _all(model) for one in layer._trainable_variables if not one.trainable)
+    frozen = [(one, layer) for layer in _all(model) for one in layer._trainable_variables if not one.trainable]
     return {
         "weighted_depth": graph.depth if graph is not None else None,
         "residual": _residual(model, graph),
         **_flow(graph),
         **_counts(model),
-        "frozen_parameters": sum(map(size, held_back)) if model.built else None,
+        "frozen_parameters": sum(size(one) for one, _ in frozen) if model.built else None,
+        "frozen_random_kernels": sum(_random_kernel(*one) for one in frozen),
         "extras": _extras(model),
         **backbone_facts(_all(model)),
     }
+
+
+def _random_kernel(variable: Any, layer: Any) -> bool:
+    """Tell whether a variable is a kernel that still holds what its initializer drew."""
+    return str(variable.name) in _KERNELS and looks_drawn(variable, initializer_of(variable, layer)) is True
 
 
 def _flow(graph: Graph | None) -> dict[str, Attribute]:
