@@ -12,7 +12,7 @@ from rich.text import Text
 from tfhealth.comparison import Comparison
 from tfhealth.report import Written
 from tfhealth.report.comparison.view import view
-from tfhealth.report.github import inert
+from tfhealth.report.inert import inert
 from tfhealth.report.words import VERDICTS, clean, first_sentence
 from tfhealth.result import Finding, Result
 

@@ -16,7 +16,7 @@ from tfhealth.decide import can_reach, decide
 from tfhealth.diagnosis import evaluate
 from tfhealth.plan import Plan
 from tfhealth.recorder import run_directory
-from tfhealth.report.github import inert
+from tfhealth.report.inert import inert
 from tfhealth.report.live import Live
 from tfhealth.result import Tried
 

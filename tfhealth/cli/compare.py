@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give the command's parser its options."""
     from tfhealth.report.comparison.formats import FORMATS
 
-    parser = commands.add_parser(
-        "compare",
-        help="show what differs between two recorded runs",
-        description="Judge two runs by the same rules, and write compare.html, compare.pdf and compare.json: findings "
-        "that are new and gone, settings, revisions and versions that differ, and the curves of both over each other.",
+    parser.description = (
+        "Judge two runs by the same rules, and write compare.html, compare.pdf and compare.json: findings "
+        "that are new and gone, settings, revisions and versions that differ, and the curves of both over each other."
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run directory A, and another one B")
     parser.add_argument(

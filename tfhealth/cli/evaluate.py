@@ -27,13 +27,9 @@ __all__ = ["OUTPUTS", "add"]
 _SHOWN = 20
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="judge recorded runs again",
-        description="Judge recorded runs again, by other rules or limits. Nothing is written into the runs.",
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give the command's parser its options."""
+    parser.description = "Judge recorded runs again, by other rules or limits. Nothing is written into the runs."
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run directory")
     options.add_rules(parser)
     options.add_fail_on(parser)
@@ -150,7 +146,7 @@ def _json(paths: Sequence[Path], results: Sequence[Result]) -> str:
 
 
 def _junit(paths: Sequence[Path], results: Sequence[Result]) -> str:
-    from tfhealth.report.github import inert
+    from tfhealth.report.inert import inert
     from tfhealth.report.junit import junit
 
     return inert(junit(results).decode().rstrip("\n"))

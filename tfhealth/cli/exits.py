@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from tfhealth.conditions import SEVERITIES
-from tfhealth.result import Result
-from tfhealth.rules.checklist import Gate
+if TYPE_CHECKING:
+    from tfhealth.result import Result
+    from tfhealth.rules.checklist import Gate
 
 __all__ = ["Exit", "gate", "gate_reasons", "told_gate"]
 
@@ -60,6 +61,8 @@ def told_gate(results: Sequence[Result], by: Gate) -> Exit:
 
 
 def _failing(results: Sequence[Result], by: Gate) -> list[str]:
+    from tfhealth.conditions import SEVERITIES
+
     if by.fail_on is None:
         return []
     grave = SEVERITIES[SEVERITIES.index(by.fail_on) :]

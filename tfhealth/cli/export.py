@@ -11,15 +11,11 @@ from tfhealth.cli.exits import Exit
 __all__ = ["add"]
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser."""
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give the command's parser its options."""
     from tfhealth.export import EXPORTS
 
-    parser = commands.add_parser(
-        "export",
-        help="hand a recorded run and its report to TensorBoard, MLflow or W&B",
-        description="; ".join(f"{name}: {one.does}" for name, one in EXPORTS.items()) + ".",
-    )
+    parser.description = "; ".join(f"{name}: {one.does}" for name, one in EXPORTS.items()) + "."
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     parser.add_argument("--to", required=True, choices=list(EXPORTS), help="the tool; it must be installed")
     parser.add_argument(

@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from tfhealth.result import Result
+if TYPE_CHECKING:
+    from tfhealth.result import Result
 
 __all__ = ["tell_github"]
 

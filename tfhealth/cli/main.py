@@ -6,13 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from tfhealth import __version__
-from tfhealth.cli import compare, evaluate, export, options, replay, report, rules, run
 from tfhealth.cli.exits import Exit
+from tfhealth.cli.parser import Parser
 from tfhealth.errors import Error
-from tfhealth.report.github import inert
+from tfhealth.report.inert import inert
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
@@ -26,9 +27,12 @@ _EPILOG = """exit codes:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line, one sub-command for each of `COMMANDS`."""
-    parser = options.Parser(
+def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser of the command line, one sub-command for each of `COMMANDS`.
+
+    Where `words` begin with a command, only that one has its options: the others are not loaded.
+    """
+    parser = Parser(
         prog="tfhealth",
         description="The doctor for Keras training.",
         epilog=_EPILOG,
@@ -36,14 +40,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tfhealth {__version__}")
     commands: Any = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in COMMANDS:
-        add(commands)
+    chosen = words[0] if words and words[0] in COMMANDS else None
+    for name, does in COMMANDS.items():
+        own = commands.add_parser(name, help=does)
+        if chosen in (name, None):
+            import_module(f"tfhealth.cli.{name}").add(own)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    parsed = build_parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = build_parser(words).parse_args(words)
     try:
         code = int(parsed.act(parsed))
         sys.stdout.flush()
@@ -56,5 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-COMMANDS = (run.add, report.add, evaluate.add, compare.add, export.add, replay.add, rules.add)
-"""What adds each command to the parser."""
+COMMANDS = {
+    "run": "run a training script and diagnose every fit in it",
+    "report": "write the report on a recorded run again",
+    "evaluate": "judge recorded runs again",
+    "compare": "show what differs between two recorded runs",
+    "export": "hand a recorded run and its report to TensorBoard, MLflow or W&B",
+    "replay": "show op by op where NaN began",
+    "rules": "list, explain, write, check, test and compare rules",
+}
+"""{command: what it does}; its options are in the module of its name beside this one."""

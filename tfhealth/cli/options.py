@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tfhealth.conditions import SEVERITIES
 from tfhealth.errors import UsageError
 from tfhealth.report.formats import FORMATS
 from tfhealth.report.writing import chosen
@@ -17,27 +15,7 @@ from tfhealth.report.writing import chosen
 if TYPE_CHECKING:
     from tfhealth.rules.checklist import Checklist, Gate
 
-__all__ = ["Parser", "add_fail_on", "add_formats", "add_rules", "checklist", "gate"]
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose options with a value that may be left out take one after `=` only, never the next argument."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse as `argparse` does."""
-        words = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(self._spelled_out(words), namespace)
-
-    def _spelled_out(self, words: list[str]) -> list[str]:
-        """Return the words with `--option` as `--option=CONST`, up to the first that is no option."""
-        options = self._option_string_actions
-        place = 0
-        while place < len(words) and words[place].startswith("-"):
-            action = options.get(words[place])
-            if action is not None and action.nargs == "?":
-                words[place] += f"={action.const}"
-            place += 2 if action is not None and action.nargs is None else 1
-        return words
+__all__ = ["add_fail_on", "add_formats", "add_rules", "checklist", "gate"]
 
 
 def add_formats(parser: argparse.ArgumentParser, default: str, legal: Iterable[str] = FORMATS) -> None:
@@ -88,6 +66,8 @@ def checklist(arguments: argparse.Namespace) -> Checklist:
 
 def add_fail_on(parser: argparse.ArgumentParser) -> None:
     """Add `--fail-on`."""
+    from tfhealth.conditions import SEVERITIES
+
     parser.add_argument(
         "--fail-on",
         choices=SEVERITIES,

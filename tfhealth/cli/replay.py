@@ -13,13 +13,11 @@ __all__ = ["add"]
 _WIDE = 180  # columns, where no terminal says how many there are
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "replay",
-        help="show op by op where NaN began",
-        description="Run the step that --catch-nonfinite or catch_nonfinite=True kept in RUN once more, and show the "
-        "operation in which NaN or Inf began. A model of Keras's own parts is made anew from RUN.",
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give the command's parser its options."""
+    parser.description = (
+        "Run the step that --catch-nonfinite or catch_nonfinite=True kept in RUN once more, and show the "
+        "operation in which NaN or Inf began. A model of Keras's own parts is made anew from RUN."
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     parser.add_argument(

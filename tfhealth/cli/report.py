@@ -11,12 +11,10 @@ from tfhealth.cli.exits import Exit
 __all__ = ["add"]
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "report",
-        help="write the report on a recorded run again",
-        description="Write report.html, report.pdf and result.json into RUN, also for a run that was killed half-way.",
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give the command's parser its options."""
+    parser.description = (
+        "Write report.html, report.pdf and result.json into RUN, also for a run that was killed half-way."
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     options.add_formats(parser, "json,html,pdf")

@@ -19,13 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser(
-        "run",
-        help="run a training script and diagnose every fit in it",
-        description="Run SCRIPT as `python SCRIPT ARGS` would; every fit in it is watched, judged and reported.",
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give the command's parser its options."""
+    parser.description = "Run SCRIPT as `python SCRIPT ARGS` would; every fit in it is watched, judged and reported."
     parser.add_argument("--out", type=Path, default=Path("tfhealth_runs"), metavar="DIR", help="where runs are kept")
     options.add_fail_on(parser)
     options.add_formats(parser, "json,html,pdf")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfhealth.report.writing import Written, chosen, write_all
-from tfhealth.result import Result
-from tfhealth.rules.checklist import Checklist
-from tfhealth.run import Run
+
+if TYPE_CHECKING:
+    from tfhealth.result import Result
+    from tfhealth.rules.checklist import Checklist
+    from tfhealth.run import Run
 
 __all__ = ["Written", "parse_formats", "write_report"]
 

@@ -10,18 +10,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tfhealth import resources
-from tfhealth.report import png
-from tfhealth.report.chart import Chart
-from tfhealth.report.document import Report
-from tfhealth.report.pull_request import pull_request
-from tfhealth.report.svg import data_uri
-from tfhealth.report.view import view
-from tfhealth.result import Result
-from tfhealth.rules.checklist import Checklist
-from tfhealth.run import Run
 
+# The command line asks for the names of the formats; what makes them takes half a second to load.
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from tfhealth.report.chart import Chart
+    from tfhealth.report.document import Report
+    from tfhealth.result import Result
+    from tfhealth.rules.checklist import Checklist
+    from tfhealth.run import Run
 
 __all__ = ["FORMATS", "Format", "Source", "page", "rendered"]
 
@@ -37,6 +35,8 @@ class Source:
     @cached_property
     def page(self) -> str:
         """The report as one HTML file."""
+        from tfhealth.report.view import view
+
         return page(view(self.result, self.run, self.checklist))
 
 
@@ -80,7 +80,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    from tfhealth.report import markdown
+    from tfhealth.report import markdown, png
 
     # Names of layers and texts of rules come from anywhere: everything is escaped, and nothing else may be left out.
     environment = Environment(
@@ -99,6 +99,7 @@ def _environment() -> Environment:
 
 def _picture(chart: Chart) -> str:
     from tfhealth.report.drawing import draw
+    from tfhealth.report.svg import data_uri
 
     return data_uri(draw(chart))
 
@@ -124,6 +125,8 @@ def _junit(source: Source) -> bytes:
 
 
 def _md(source: Source) -> bytes:
+    from tfhealth.report.pull_request import pull_request
+
     return pull_request([source.result]).encode()
 
 

@@ -1,30 +1,16 @@
-"""Results -> GitHub's workflow commands, one line each; and text that no CI takes for a command."""
+"""Results -> GitHub's workflow commands, one line each."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from tfhealth.report.words import clean, shorten, visible
 from tfhealth.result import Finding, Result
 
-__all__ = ["command", "inert", "workflow_commands"]
+__all__ = ["command", "workflow_commands"]
 
 _LEVELS = {"fail": "error", "warn": "warning"}
 _LONGEST = 4000
-
-# GitHub reads `::error::` after blanks at the start of a line and `##[error]` anywhere; so do others `##vso[`.
-_AT_START = re.compile(r"(^|[\r\n])(\s*):(?=:)")
-_ANYWHERE = re.compile(r"#(?=#\w*\[)")
-
-
-def inert(text: str) -> str:
-    """Return text that may hold names and messages from anywhere, with every command in it broken by a blank.
-
-    >>> inert("::error::a"), inert("b ##[error]c")
-    (': :error::a', 'b # #[error]c')
-    """
-    return _ANYWHERE.sub("# ", _AT_START.sub(r"\1\2: ", text))
 
 
 def workflow_commands(results: Sequence[Result]) -> tuple[str, ...]:

@@ -17,15 +17,11 @@ _EPILOG = """exit codes of check, test and diff:
 """
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser, with one sub-command for each of `ACTIONS`."""
-    parser = commands.add_parser(
-        "rules",
-        help="list, explain, write, check, test and compare rules",
-        description="List, explain, write, check, test and compare rules.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add(parser: argparse.ArgumentParser) -> None:
+    """Give the command's parser one sub-command for each of `ACTIONS`."""
+    parser.description = "List, explain, write, check, test and compare rules."
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for add_action in ACTIONS:
         add_action(actions)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from tfhealth.errors import Fault
-from tfhealth.report.github import command, inert
+from tfhealth.report.github import command
+from tfhealth.report.inert import inert
 from tfhealth.report.words import visible
 
 __all__ = ["FORMATS", "add_option", "counted"]

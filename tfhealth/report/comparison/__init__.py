@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tfhealth.comparison import Comparison
 from tfhealth.report.writing import Written, chosen, write_all
+
+if TYPE_CHECKING:
+    from tfhealth.comparison import Comparison
 
 __all__ = ["parse_formats", "write_comparison"]
 

@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfhealth.comparison import Comparison
-from tfhealth.report.comparison.document import ComparisonReport
-from tfhealth.report.comparison.view import view
 from tfhealth.report.formats import Format, rendered
-from tfhealth.report.pull_request import escape
+
+if TYPE_CHECKING:
+    from tfhealth.comparison import Comparison
+    from tfhealth.report.comparison.document import ComparisonReport
 
 __all__ = ["FORMATS", "Source"]
 
@@ -28,6 +28,8 @@ class Source:
     @cached_property
     def report(self) -> ComparisonReport:
         """The comparison in words."""
+        from tfhealth.report.comparison.view import view
+
         return view(self.comparison)
 
     @cached_property
@@ -66,6 +68,8 @@ def _plain(found: Any) -> Any:
 
 
 def _md(source: Source) -> bytes:
+    from tfhealth.report.pull_request import escape
+
     report = source.report
     names = " and ".join(f"{side.letter} {escape(side.name)}" for side in report.sides)
     lines = [f"## tfhealth: {names}", "", f"**{escape(report.sentence)}**", ""]
