@@ -5,9 +5,10 @@
 Every model's train step is compiled by XLA for the first device there is, a GPU before a CPU, once as it is and once
 with the probes of the built-in rules in it. Nothing is run. Counted are the instructions of the optimized program that
 become kernels: fusions, matrix products, convolutions and the like, with the bytes of their operands and results; the
-body of a loop as often as it runs. On a GPU, where a step waits for memory, bytes are what a kernel costs, and a few
-microseconds for its launch. XLA for the CPU never reads a tensor once for two reductions, as XLA for the GPU does, so
-its figures are an upper bound; what it does to reductions for the sake of a CPU's caches is switched off.
+body of a loop as often as it runs, and a branch as often as it is taken: every seventh step, where all are probed. On a
+GPU, where a step waits for memory, bytes are what a kernel costs, and a few microseconds for its launch. XLA for the
+CPU never reads a tensor once for two reductions, as XLA for the GPU does, so its figures are an upper bound; what it
+does to reductions for the sake of a CPU's caches is switched off.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import tensorflow as tf
 from models import MODELS, compiled, data
 
 from tfhealth.capture.probes import Probes
+from tfhealth.capture.replica import SPACING
 from tfhealth.plan import Plan
 from tfhealth.rules import load_checklist
 
@@ -62,10 +64,14 @@ def counted(found, name):
     for one, _, operation, operands, rest in found[name]:
         if operation in ("while", "conditional", "call"):
             trips = re.search(r'known_trip_count":\{"n":"(\d+)"', rest)
-            for called in re.findall(r"(?:body|to_apply|branch_computations|called_computations)=\{?%?([\w.-]+)", rest):
+            times = int(trips[1]) if trips else 1 / SPACING if operation == "conditional" else 1
+            for called in re.findall(
+                r"(?:body|to_apply|true_computation|false_computation|branch_computations|called_computations)=\{?%?([\w.-]+)",
+                rest,
+            ):
                 inner = counted(found, called)
-                total += inner[0] * int(trips[1] if trips else 1)
-                kernels += inner[1] * int(trips[1] if trips else 1)
+                total += inner[0] * times
+                kernels += inner[1] * times
         elif operation not in _FREE:
             names = [word.strip().split(" ")[-1].lstrip("%") for word in operands.split(",")]
             total += results[one] + sum(results.get(operand, 0) for operand in names)
@@ -111,8 +117,8 @@ def main():
         with tf.device(device):
             batch, *both = steps(name)
             (plain, kernels), (probed, more) = (counted(*programs(program(step, batch))) for step in both)
-        print(f"{name:<12} {plain / 1e6:7.1f} MB in {kernels:4d} kernels; ", end="")
-        print(f"with probes {probed / plain:.3f} x bytes, {more - kernels:+d} kernels", flush=True)
+        print(f"{name:<12} {plain / 1e6:7.1f} MB in {kernels:4.0f} kernels; ", end="")
+        print(f"with probes {probed / plain:.3f} x bytes, {more - kernels:+.0f} kernels", flush=True)
 
 
 if __name__ == "__main__":

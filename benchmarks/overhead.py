@@ -1,6 +1,6 @@
 """What watching costs: time of a step with the callback over the time of one without, of a trace, and memory.
 
-    python benchmarks/overhead.py [--steps 2000] [--rounds 3] [--no-rerun] [MODEL ...]
+    python benchmarks/overhead.py [--steps 2000] [--rounds 3] [--quick] [--cpu] [MODEL ...]
 
 One fit a model, whose blocks of 20 steps take turns, in an order drawn anew each round: twice without any callback,
 with the default schedule, with every step probed, with `exact=True`, and with an eager second pass over every batch
@@ -14,6 +14,7 @@ of processes that train, and those with the report.
 
 import argparse
 import statistics
+import time
 
 import numpy as np
 from models import MODELS
@@ -38,9 +39,9 @@ def of_default(seconds, tables, every_step):
     return (1 - share) * spread(own) + share * every_step, share
 
 
-def report_time(name, steps, rerun):
+def report_time(name, steps, quick, clock):
     """Measure and print what steps take."""
-    batch, seconds, tables = measured(name, steps, rerun)
+    batch, seconds, tables = measured(name, steps, quick, clock)
     found = {mode: spread(one[_WARM:]) for mode, one in seconds.items()}
     found["default"], share = of_default(seconds["default"], tables, found["every step"])
     plain = found.pop("plain")
@@ -66,10 +67,12 @@ def main():
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}; all by default")
     parser.add_argument("--steps", type=int, default=2000, help="of each way of watching")
     parser.add_argument("--rounds", type=int, default=3, help="traces and processes of each way of watching")
-    parser.add_argument("--no-rerun", action="store_true", help="leave out the eager pass, which takes the most time")
+    parser.add_argument("--quick", action="store_true", help="leave out exact=True and the eager pass, which take most")
+    parser.add_argument("--cpu", action="store_true", help="CPU time, for a machine with other work to do")
     arguments = parser.parse_args()
     for name in arguments.models or MODELS:
-        report_time(name, arguments.steps, not arguments.no_rerun)
+        clock = time.process_time if arguments.cpu else time.perf_counter
+        report_time(name, arguments.steps, arguments.quick, clock)
         report_once(name, arguments.rounds)
 
 

@@ -2,7 +2,6 @@
 
 import random
 import tempfile
-import time
 
 import keras
 import numpy as np
@@ -34,8 +33,9 @@ class TakingTurns(keras.callbacks.Callback):
 
     async_safe = True
 
-    def __init__(self, modes, rounds):
+    def __init__(self, modes, rounds, clock):
         super().__init__()
+        self.clock = clock
         self.modes, self.seconds = modes, {name: [] for name in modes}
         # In a fixed order a mode would pay for what the one before it left: flushes, caches, a collection of garbage.
         order = random.Random(0)
@@ -62,22 +62,25 @@ class TakingTurns(keras.callbacks.Callback):
         self.active = self.modes[self.name]
         if self.active is not None and batch % BLOCK == 0:
             self.active.on_epoch_begin(0, logs)  # its clock must not run while the others have their turns
-        self.began = time.perf_counter()
+        self.began = self.clock()
         if self.active is not None:
             self.active.on_train_batch_begin(len(self.seconds[self.name]), logs)
 
     def on_train_batch_end(self, batch, logs=None):
         if self.active is not None:
             self.active.on_train_batch_end(len(self.seconds[self.name]), logs)
-        self.seconds[self.name].append(time.perf_counter() - self.began)
+        self.seconds[self.name].append(self.clock() - self.began)
 
     def on_train_end(self, logs=None):
         self._all("on_epoch_end", 0, {})
         self._all("on_train_end", logs)
 
 
-def measured(name, steps, rerun):
-    """Return the batch size, {way of watching: seconds of each step, float64[steps]}, and what the default recorded."""
+def measured(name, steps, quick, clock):
+    """Return the batch size, {way of watching: seconds of each step, float64[steps]}, and what the default recorded.
+
+    `clock` tells seconds, of any beginning.
+    """
     model, batch = compiled(name)
     x, y = data(model, 64 * batch)
     with tempfile.TemporaryDirectory() as out:
@@ -87,11 +90,11 @@ def measured(name, steps, rerun):
             "plain again": None,
             "default": HealthCallback(**settings),
             "every step": HealthCallback(every=1, **settings),
-            "exact": HealthCallback(every=1, exact=True, **settings),
         }
-        if rerun:
+        if not quick:
+            modes["exact"] = HealthCallback(every=1, exact=True, **settings)
             modes["eager rerun"] = EagerRerun(x[:batch], y[:batch])
-        turns = TakingTurns(modes, steps // BLOCK)
+        turns = TakingTurns(modes, steps // BLOCK, clock)
         batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(batch).cache().repeat().prefetch(2)
         count = len(turns.turns) * BLOCK
         model.fit(batches, steps_per_epoch=count, epochs=1, shuffle=False, verbose=0, callbacks=[turns])

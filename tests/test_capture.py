@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from tests.asking import values, watched
 from tests.models import quiet
 from tfhealth import HealthCallback, load_run
+from tfhealth.capture import session
 from tfhealth.capture.reductions import PART_OF, REDUCTIONS
 from tfhealth.series import Probe, Site
 from tfhealth.statistics import DEAD_WINDOW, STATISTICS, SUMS
@@ -240,3 +242,53 @@ def test_a_sound_training_leaves_no_note_but_the_expected_one(linear):
     """Nothing fails to be measured in a plain fit; only the loss at chance has no value for a regression."""
     run = linear[-1]
     assert [note.subject for note in run.notes] == ["loss.chance"]
+
+
+def counting_reads(monkeypatch):
+    """Return a callback before ours, one behind it, and how often the host read a tensor between them, one a step."""
+    reads, tensor = [], type(keras.ops.zeros(()))
+
+    def counting(original):
+        def counted(*args, **kwargs):
+            if reads and reads[-1] is not None:
+                reads[-1] += 1
+            return original(*args, **kwargs)
+
+        return counted
+
+    for name in ("numpy", "__array__", "__int__", "__float__", "__index__"):
+        owner = next(one for one in tensor.__mro__ if name in vars(one))
+        monkeypatch.setattr(owner, name, counting(vars(owner)[name]))
+    begins = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs=None: reads.append(0))
+    ends = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs=None: reads.append(None))
+    begins.async_safe = ends.async_safe = True  # else Keras reads the logs of each step for them
+    return begins, ends, reads
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+@pytest.mark.parametrize("settings", [{}, {"exact": True}])
+def test_only_a_flush_brings_something_to_the_host(flushed, settings, tmp_path, monkeypatch):
+    """Every step is probed, and none reads a tensor unless it flushes; then each one does."""
+    monkeypatch.setattr(session, "_FLUSH_SECONDS", -1.0 if flushed else 1e9)
+    monkeypatch.setattr(session, "_WRITING_SHARE", 1e9)  # a slow disk puts no flush off
+    begins, ends, reads = counting_reads(monkeypatch)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    callback = HealthCallback(**quiet(tmp_path, every=1, **settings))
+    x = np.ones((64, 4), "float32")
+    model.fit(x, x[:, :1], batch_size=8, verbose=0, callbacks=[begins, callback, ends])
+    assert load_run(callback.run_dir).steps.tolist()[-4:] == [4, 5, 6, 7]
+    assert [count > 0 for count in reads if count is not None] == [flushed] * 8
+
+
+@pytest.mark.parametrize("executions", [1, 5])
+def test_what_changes_slowly_is_taken_seldom(executions, tmp_path):
+    """At the first twenty steps and at every seventh after them, while norms are taken at every step."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="hidden"), layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=executions)
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+    run = watched(tmp_path, model, x, x[:, :1], "weight.norm", "weight.kurtosis", "input.seen_fraction", batch_size=1)
+    (kernel,) = [site for site in run.sites if site.kind == "weight" and site.name.endswith("hidden/kernel")]
+    assert run.series(Probe(kernel, "norm")).steps.tolist() == [*range(40)]
+    assert run.series(Probe(kernel, "kurtosis")).steps.tolist() == [*range(20), 26, 33]
+    assert len(values(run, "input", "", "seen_fraction")) == 22

@@ -81,6 +81,7 @@ def test_the_report_says_where_and_between_which_steps(tmp_path):
     )
     assert {"activation", "gradient", "weight"} <= {one.kind for one in finding.sites}
     assert callback.result.run.complete
+    assert callback.result.run.steps == 14
     (note,) = [one["why"] for one in callback.result.notes if one["subject"] == "catch_nonfinite"]
     assert note.startswith(
         "NaN or Inf appeared in step 13, first in activation small/a; the training was stopped; what"

@@ -48,6 +48,11 @@ class Table:
         return {probe: column for column, probe in enumerate(self.probes)}
 
     @functools.cached_property
+    def measured(self) -> frozenset[tuple[str, str]]:
+        """The statistics, each with the kind of sites."""
+        return frozenset((probe.site.kind, probe.statistic) for probe in self.probes)
+
+    @functools.cached_property
     def kinds(self) -> frozenset[str]:
         """The kinds of the sites that are measured."""
         return frozenset(probe.site.kind for probe in self.probes)
@@ -147,7 +152,7 @@ class Run:
 
     def _panel(self, kind: str, statistic: str) -> Panel:
         sites = self.by_kind.get(kind, [])
-        tables = [table for table in self.tables if kind in table.kinds]
+        tables = [table for table in self.tables if (kind, statistic) in table.measured]
         if len(tables) == 1:
             return self._columns(tables[0], sites, statistic)
         found = [(site, self.series(Probe(site, statistic))) for site in sites]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tensorflow as tf
@@ -40,6 +40,10 @@ class Contexts:
     note: Callable[[str, str], None]
     training: Callable[[Site, str, tuple[int, ...]], Any] | None = None
     _norms: dict[int, Any] = field(default_factory=dict)
+
+    def anew(self) -> Contexts:
+        """Return the same for a branch of the step: what was computed in it does not exist outside of it."""
+        return replace(self, _norms={})
 
     def of(self, one: Located, state: Callable[[str, tuple[int, ...]], Any]) -> Context | None:
         """Return what a site's sums are computed from; None where the step has no tensor there.

@@ -13,18 +13,18 @@ import tensorflow as tf
 
 from tfhealth.capture import losses, rates, sites
 from tfhealth.capture.extras import Extras
+from tfhealth.capture.measured import Measured, Wanting
 from tfhealth.capture.nonfinite import Flags
 from tfhealth.capture.parts import Contexts
 from tfhealth.capture.patches import installed
 from tfhealth.capture.pooling import apart, pooled
 from tfhealth.capture.reductions import SCOPE
 from tfhealth.capture.replica import Replica, replicas_of
-from tfhealth.capture.rows import Layout, Measured
+from tfhealth.capture.rows import Layout
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
-from tfhealth.plan import Plan, described
-from tfhealth.series import Floats, Ints, Probe
-from tfhealth.statistics import find
+from tfhealth.plan import Plan
+from tfhealth.series import Floats, Ints
 
 __all__ = ["Probes"]
 
@@ -46,6 +46,7 @@ class Probes:
         capacity: rows that fit on the device between two drains, at least one execution's steps.
         flags: looks for NaN and Inf in every step; None: nothing does.
         extras: keeps what was asked for beside the statistics; None: nothing was.
+        thinned: whether statistics that change slowly are left out of most steps.
     """
 
     model: Any
@@ -58,6 +59,7 @@ class Probes:
     capacity: int = 64
     flags: Flags | None = None
     extras: Extras | None = None
+    thinned: bool = True
     _expected: int = -1
     _pending: int = 0
     _apart: bool = False
@@ -136,16 +138,35 @@ class Probes:
             tensors = self.contexts(tap, located, replica)
             with tf.control_dependencies(batch):
                 self.extras.write(located, tensors.tensor, self.replicas, replica)
-        measured = self._measure(tap, located, replica, batch)
-        if not measured.wanted:
+        self._write_rows(located, self.contexts(tap, located, replica), replica, batch)
+
+    def _write_rows(
+        self, located: Sequence[Located], contexts: Contexts, replica: Replica, batch: Sequence[Any]
+    ) -> None:
+        """Write a row of what is taken in every probed step, and now and then one of what is taken seldom."""
+        wanted = Wanting(self.plan, self.thinned, located, replica.state, self.failed)
+        often = wanted.measured(contexts, batch, seldom=False)
+        seldom = wanted.any_seldom
+        if not (often.wanted or seldom):
             self.note("probes", "no rule asks for anything that this step shows")
             return
         self.seen(located)
-        ring = replica.ring(Layout(measured.names(), measured.constants, tuple(measured.wanted)))
-        row = measured.row(tf.equal(replica.counter, self.first_step), self.failed)
+
+        def whole() -> Any:
+            # Computed here from the step's own tensors: what enters a branch is kept in memory for it.
+            self._write_row(wanted.measured(contexts.anew(), (), seldom=True, known=often.sums), replica)
+            return replica.was_whole()
+
         with tf.control_dependencies(batch):
-            ring.write(replica.counter.value(), row)
+            self._write_row(often, replica)
+            if seldom:
+                tf.cond(replica.whole(), whole, replica.counter.value)
             replica.counter.assign_add(1)
+
+    def _write_row(self, measured: Measured, replica: Replica) -> None:
+        if measured.wanted:
+            row = measured.row(tf.equal(replica.counter, self.first_step), self.failed)
+            replica.ring(measured.layout).write(replica.counter.value(), row)
 
     def located(self, tap: Tap) -> list[Located]:
         """Return the sites that a step showed."""
@@ -167,28 +188,6 @@ class Probes:
             return self.replicas[0]
         number = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
         return self.replicas[int(number) % len(self.replicas)]
-
-    def _measure(self, tap: Tap, located: Sequence[Located], replica: Replica, batch: Sequence[Any]) -> Measured:
-        """Compute the sums of every statistic that the plan wants; one that fails is noted and left out."""
-        measured = Measured()
-        contexts = self.contexts(tap, located, replica)
-        for one in located:
-            names = self.plan.statistics(one.site.kind, described(one.site, one.attributes))
-            try:
-                context = contexts.of(one, functools.partial(replica.state, one.site)) if names else None
-            except Exception as error:
-                self.failed(str(one.site), error)
-                continue
-            if context is None:
-                continue
-            for name in names:
-                try:
-                    statistic = find(one.site.kind, name)
-                    with tf.control_dependencies([] if statistic.own is None else batch):
-                        measured.add(Probe(one.site, name), statistic, context)
-                except Exception as error:
-                    self.failed(f"{one.site}.{name}", error)
-        return measured
 
     def drain(self) -> Drained:
         """Return what was written since the last drain: (layout, steps int64[n], statistics float64[n, P])."""

@@ -11,7 +11,10 @@ import tensorflow as tf
 from tfhealth.capture.rows import Layout, Ring, make_variables
 from tfhealth.series import Site
 
-__all__ = ["Replica", "elsewhere", "is_chief", "replicas_of", "unsupported"]
+__all__ = ["SPACING", "Replica", "elsewhere", "is_chief", "replicas_of", "unsupported"]
+
+_DENSE = 20  # steps at the start that are probed for every statistic
+SPACING = 7  # then at most every seventh: a prime number, so that epochs do not show the same batches each time
 
 
 @dataclass(eq=False)
@@ -31,8 +34,18 @@ class Replica:
     _states: dict[tuple[Site, str], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        (self.counter,) = make_variables([((), tf.int64)], self.device)
+        self.counter, self._whole = make_variables([((), tf.int64)] * 2, self.device)
         self.counter.assign(self.step)
+        self._whole.assign(self.step - SPACING)
+
+    def whole(self) -> Any:
+        """Return whether the step that runs is probed for every statistic, bool scalar, and not for the cheap ones."""
+        early = self.counter < self.step + _DENSE
+        return tf.logical_or(early, self.counter >= self._whole + SPACING)
+
+    def was_whole(self) -> Any:
+        """Take note that the step was probed for every statistic; return its number, int64 scalar."""
+        return self._whole.assign(self.counter)
 
     def state(self, site: Site, name: str, shape: tuple[int, ...]) -> Any:
         """Return the float32 variable of this name at this site, of zeros when it is first asked for."""

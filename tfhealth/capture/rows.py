@@ -1,20 +1,20 @@
-"""What one trace measures -> rows of numbers on the device, and the statistics that the host makes of them."""
+"""Rows of sums that a step writes on the device -> statistics that the host makes of them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from tfhealth.capture.reductions import HALVED, PART_OF, REDUCTIONS, TOGETHER, Context, reduced
+from tfhealth.capture.reductions import HALVED
 from tfhealth.series import Floats, Ints, Probe, Site
-from tfhealth.statistics import SUMS, Statistic, Sum
+from tfhealth.statistics import Statistic
 
-__all__ = ["Layout", "Measured", "Ring", "make_variables", "outside"]
+__all__ = ["Layout", "Ring", "make_variables", "outside"]
 
 T = TypeVar("T")
 
@@ -59,92 +59,6 @@ class Layout:
                 }
                 finished[:, index] = statistic.finish(sums)
         return finished
-
-
-@dataclass(eq=False)
-class Measured:
-    """The sums of one trace.
-
-    Attributes:
-        sums: (site, sum) -> scalar, float32 or int32, of every step.
-        together: sum -> {site: context}, of those computed for all sites at once.
-        first_only: (site, sum) -> context, of the first step only.
-        constants: (site, sum) -> number, of those known while tracing.
-        wanted: the probes and the statistics that finish them.
-    """
-
-    sums: dict[tuple[Site, str], Any] = field(default_factory=dict)
-    together: dict[str, dict[Site, Context]] = field(default_factory=dict)
-    first_only: dict[tuple[Site, str], Context] = field(default_factory=dict)
-    constants: dict[tuple[Site, str], float] = field(default_factory=dict)
-    wanted: list[tuple[Probe, Statistic]] = field(default_factory=list)
-
-    def add(self, probe: Probe, statistic: Statistic, context: Context) -> None:
-        """Compute what a statistic needs and no other has computed; leave it out where its tensor has no such part."""
-        site = probe.site
-        needed = [PART_OF[name] for name in statistic.sums if name in PART_OF]
-        if any(context.parts.get(part) is None for part in needed):
-            return
-        for name in statistic.sums:
-            one = statistic.own or SUMS[name]
-            if one.first_only:
-                self.first_only[site, name] = context
-            elif name == "count" and context.fixed_size is not None:
-                self.constants[site, name] = context.fixed_size
-            elif name in TOGETHER:
-                self.together.setdefault(name, {})[site] = context
-            elif (site, name) not in self.sums and (site, name) not in self.constants:
-                self._compute(site, one, context)
-        self.wanted.append((probe, statistic))
-
-    def _compute(self, site: Site, one: Sum, context: Context) -> None:
-        value = reduced(one, context)
-        if isinstance(value, float):
-            self.constants[site, one.name] = value
-        else:
-            self.sums[site, one.name] = value
-
-    def _of(self, whole: bool) -> dict[tuple[Site, str], Any]:
-        """Return the sums that are whole numbers, or those that are not."""
-        return {column: value for column, value in self.sums.items() if value.dtype.is_integer == whole}
-
-    def names(self) -> tuple[tuple[Site, str], ...]:
-        """Return the columns of the row."""
-        together = [(site, name) for name, contexts in self.together.items() for site in contexts]
-        return (*self._of(whole=False), *self._of(whole=True), *together, *self.first_only)
-
-    def row(self, first: Any, failed: Callable[[str, Exception], None]) -> Any:
-        """Return the row, float32 [columns]; what is for the first step only is NaN where `first` is False."""
-        parts = [tf.stack(list(now.values())) for now in (self._of(whole=False), self._of(whole=True)) if now]
-        parts += [_together(name, contexts, failed) for name, contexts in self.together.items()]
-        if self.first_only:
-            # One branch for all of them: at every other step they cost one comparison.
-            parts.append(tf.cond(first, lambda: self._first(failed), lambda: _nan(len(self.first_only))))
-        return tf.concat([tf.cast(part, tf.float32) for part in parts], 0) if parts else _nan(0)
-
-    def _first(self, failed: Callable[[str, Exception], None]) -> Any:
-        """Return what is for the first step only, float32 [n]."""
-        return tf.stack([_or_nan(site, name, context, failed) for (site, name), context in self.first_only.items()])
-
-
-def _together(name: str, contexts: Mapping[Site, Context], failed: Callable[[str, Exception], None]) -> Any:
-    """Return a sum of several sites, float32 [sites]; one by one where all at once does not work."""
-    try:
-        return TOGETHER[name](list(contexts.values()))
-    except Exception:
-        return tf.stack([_or_nan(site, name, context, failed) for site, context in contexts.items()])
-
-
-def _nan(count: int) -> Any:
-    return tf.fill([count], float("nan"))
-
-
-def _or_nan(site: Site, name: str, context: Context, failed: Callable[[str, Exception], None]) -> Any:
-    try:
-        return REDUCTIONS[name](context)
-    except Exception as error:
-        failed(f"{site}.{name}", error)
-        return tf.constant(float("nan"))
 
 
 @dataclass(eq=False)

@@ -53,7 +53,7 @@ class ValidationProbes(Probes):
             training.note(f"validation {subject}", why)
 
         same = (training.model, training.strategy, training.plan, 0, note, training.failed, training.seen)
-        return cls(*same, training.capacity, training=training)
+        return cls(*same, training.capacity, thinned=False, training=training)
 
     def located(self, tap: Tap) -> list[Located]:
         """Return the sites of the data, under names of their own."""

@@ -91,6 +91,7 @@ def _run_info(run: Run) -> RunInfo:
     steps = run.steps
     last = int(steps[-1]) + 1 if len(steps) else 0
     ends = [int(series.steps[-1]) for series in run.logs.values() if len(series)]
+    known = run.meta.get("steps")  # weights are also recorded as they are after the last step; a killed run knows less
     return RunInfo(
         path=str(run.path) if run.path else None,
         name=str(run.meta.get("name", "run")),
@@ -98,7 +99,7 @@ def _run_info(run: Run) -> RunInfo:
         complete=run.complete,
         started=run.meta.get("started"),
         ended=run.meta.get("ended"),
-        steps=max([last, *ends]),
+        steps=known if isinstance(known, int) else max([last, *ends]),
         probed_steps=len(steps),
         damage=run.damage,
     )

@@ -42,6 +42,8 @@ class Statistic:
         doc: formula in one line.
         legal: the range that its finite values can have, ends included; None where that is not known.
         own: the one sum of a statistic from a package; None for a built-in one.
+        seldom: the kinds of site at which it is not taken in every probed step: it changes slowly, or takes many
+            operations.
     """
 
     name: str
@@ -52,3 +54,4 @@ class Statistic:
     doc: str
     legal: tuple[float, float] | None
     own: Sum | None = None
+    seldom: tuple[str, ...] = ()

@@ -49,6 +49,11 @@ class Context:
         """The number of elements, float32."""
         return tf.cast(self.count, tf.float32)
 
+    @property
+    def known_size(self) -> Any:
+        """The number of elements: a number where that is the same in every trace, else float32."""
+        return self.size if self.fixed_size is None else self.fixed_size
+
     @functools.cached_property
     def length(self) -> Any:
         """The length of the first axis, int32; 1 for a scalar."""

@@ -37,9 +37,9 @@ def _feature_offset(context: Context) -> Any:
 
 def _sample_scale(context: Context) -> Any:
     """Return the 90th over the 10th percentile of the largest size within each sample; NaN for fewer than ten."""
-    rows = tf.reshape(context.x, [tf.shape(context.x)[0], -1])
+    rows = tf.reshape(context.x, [context.length, -1])
     sizes = tf.sort(tf.maximum(tf.reduce_max(rows, axis=1), -tf.reduce_min(rows, axis=1)))
-    tenth = tf.shape(sizes)[0] // 10
+    tenth = context.length // 10
     low, high = sizes[tenth], sizes[-1 - tenth]
     return tf.where((tenth > 0) & (low > 0), high / low, float("nan"))
 
@@ -63,7 +63,7 @@ def _sample_hashes(context: Context) -> Any:
     tensor = context.tensor
     if tensor.dtype.is_floating:
         tensor = tf.bitcast(context.x, tf.int32)
-    rows = tf.reshape(tf.cast(tensor, tf.int64), [tf.shape(tensor)[0], -1])
+    rows = tf.reshape(tf.cast(tensor, tf.int64), [context.length, -1])
     return tf.reduce_sum(rows * _odd(tf.shape(rows)[1], _SAMPLE_SEED), axis=1)
 
 

@@ -11,23 +11,32 @@ from tfhealth.capture.reductions.context import Context, Reduction
 __all__ = ["HALVED", "PART_OF", "REDUCTIONS"]
 
 
+def _mean(context: Context) -> Any:
+    return tf.reduce_mean(context.x)
+
+
 def _centered(context: Context) -> Any:
-    return context.x - tf.reduce_mean(context.x)
+    return context.x - context.once(_mean)
 
 
-def _standard(context: Context) -> tuple[Any, Any]:
-    """Return z = (x − mean) / std and z²; powers of x itself would leave the range of float32."""
-    centered = context.once(_centered)
-    variance = 2 * tf.nn.l2_loss(centered) / context.size
+def _half_centered_square_sum(context: Context) -> Any:
+    return tf.nn.l2_loss(context.once(_centered))
+
+
+def _unit(context: Context) -> Any:
+    """Return u = (x − mean) / √(Σ(x − mean)²/2); powers of x itself would leave the range of float32."""
+    half, mean = context.once(_half_centered_square_sum), context.once(_mean)
     # Where all elements are equal up to rounding there is no shape.
-    equal = variance <= tf.square(1e-6 * tf.reduce_mean(context.x))
-    z = centered * tf.where(equal, float("nan"), tf.math.rsqrt(variance))
-    return z, tf.square(z)
+    equal = half <= mean * mean * (0.5e-12 * context.known_size)
+    return context.once(_centered) * tf.where(equal, float("nan"), tf.math.rsqrt(half))
 
 
-def _standard_cube_sum(context: Context) -> Any:
-    z, square = context.once(_standard)
-    return tf.reduce_sum(z * square)
+def _unit_square(context: Context) -> Any:
+    return tf.square(context.once(_unit))
+
+
+def _cube_sum(context: Context) -> Any:
+    return tf.reduce_sum(context.once(_unit) * context.once(_unit_square))
 
 
 def _unit_difference(context: Context) -> Any:
@@ -44,8 +53,8 @@ def _number(part: str) -> Reduction:
 
 
 REDUCTIONS: dict[str, Reduction] = {
-    "standard_cube_sum": _standard_cube_sum,
-    "standard_fourth_sum": lambda context: tf.nn.l2_loss(context.once(_standard)[1]),
+    "unit_cube_sum": _cube_sum,
+    "unit_fourth_sum": lambda context: tf.nn.l2_loss(context.once(_unit_square)),
     "clipped_square_sum": _squares("clipped"),
     "regularization_square_sum": _squares("regularization_gradient"),
     "data_square_sum": lambda context: tf.nn.l2_loss(context.x - context.part("regularization_gradient")),
@@ -53,7 +62,7 @@ REDUCTIONS: dict[str, Reduction] = {
     "fan_in": _number("fan_in"),
     "smallest_fan_std": _number("smallest_fan_std"),
     "largest_fan_std": _number("largest_fan_std"),
-    "first_centered_square_sum": lambda context: tf.nn.l2_loss(context.once(_centered)),
+    "first_centered_square_sum": lambda context: context.once(_half_centered_square_sum),
     "first_sum": lambda context: tf.reduce_sum(context.x),
     "first_minimum": lambda context: tf.reduce_min(context.x),
     "first_maximum": lambda context: tf.reduce_max(context.x),
@@ -61,7 +70,7 @@ REDUCTIONS: dict[str, Reduction] = {
 }
 
 HALVED = {
-    *("standard_fourth_sum", "clipped_square_sum", "regularization_square_sum", "data_square_sum"),
+    *("unit_fourth_sum", "clipped_square_sum", "regularization_square_sum", "data_square_sum"),
     "first_centered_square_sum",
 }
 

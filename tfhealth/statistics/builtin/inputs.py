@@ -69,6 +69,7 @@ STATISTICS = (
         "share",
         "share of elements that casting to the dtype of the layer changed by more than 1 %",
         SHARE,
+        seldom=("input",),
     ),
     Statistic(
         "sample_scale",
@@ -78,6 +79,7 @@ STATISTICS = (
         "",
         "90th over 10th percentile of the largest size within each sample; NaN for fewer than ten samples",
         POSITIVE,
+        seldom=("input",),
     ),
     Statistic(
         "largest_feature_std",
@@ -87,6 +89,7 @@ STATISTICS = (
         "",
         "largest std of a feature over the batch; NaN for a batch of one",
         POSITIVE,
+        seldom=("input",),
     ),
     Statistic(
         "feature_scale",
@@ -96,6 +99,7 @@ STATISTICS = (
         "",
         "largest over smallest std among features that vary within the batch",
         POSITIVE,
+        seldom=("input",),
     ),
     Statistic(
         "feature_offset",
@@ -105,6 +109,7 @@ STATISTICS = (
         "",
         "largest mean, in size, over std among features that vary within the batch; NaN where none does",
         POSITIVE,
+        seldom=("input",),
     ),
     Statistic(
         "constant_fraction",
@@ -114,6 +119,7 @@ STATISTICS = (
         "share",
         "share of features that do not vary within the batch; NaN for a batch of one",
         SHARE,
+        seldom=("input",),
     ),
     Statistic(
         "fingerprint",
@@ -123,6 +129,7 @@ STATISTICS = (
         "",
         "24-bit hash of the batch's samples in any order; equal batches have equal ones",
         (0.0, _HASHES - 1.0),
+        seldom=("input",),
     ),
     Statistic(
         "ordered_fingerprint",
@@ -132,6 +139,7 @@ STATISTICS = (
         "",
         "24-bit hash of the batch's samples in their order",
         (0.0, _HASHES - 1.0),
+        seldom=("input",),
     ),
     Statistic(
         "duplicate_fraction",
@@ -141,6 +149,7 @@ STATISTICS = (
         "share",
         "share of samples that are a repeat of another one in the batch",
         SHARE,
+        seldom=("input",),
     ),
     Statistic(
         "seen_fraction",
@@ -151,5 +160,6 @@ STATISTICS = (
         f"share of samples equal to one of the first {MEMORY} that training probes saw before; NaN before the first; "
         "below 0.4 % by chance",
         SHARE,
+        seldom=("input",),
     ),
 )

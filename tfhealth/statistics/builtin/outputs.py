@@ -77,6 +77,7 @@ _LABELS = (
         "share",
         "share of elements that are whole numbers",
         SHARE,
+        seldom=("label",),
     ),
     Statistic(
         "imbalance",
@@ -87,6 +88,7 @@ _LABELS = (
         "largest class count so far over the upper 95 % limit of the smallest, k + 2√k + 3; of more than two classes "
         "only those seen",
         POSITIVE,
+        seldom=("label",),
     ),
     Statistic(
         "weighted_imbalance",
@@ -96,6 +98,7 @@ _LABELS = (
         "",
         "largest over smallest sum of a class's sample weights so far, of the classes seen",
         POSITIVE,
+        seldom=("label",),
     ),
     Statistic(
         "classes_seen",
@@ -105,6 +108,7 @@ _LABELS = (
         "classes",
         "how many classes probes saw so far",
         POSITIVE,
+        seldom=("label",),
     ),
     Statistic(
         "class_mixing",
@@ -115,6 +119,7 @@ _LABELS = (
         "(k − 1) / (m − 1) with k the classes of the batch and m = Σ 1 − (1 − p)ⁿ what n labels drawn at random would "
         "have: about 1 for shuffled data, 0 for batches of one class, NaN while only one class was seen",
         POSITIVE,
+        seldom=("label",),
     ),
     Statistic(
         "majority_share",
@@ -124,6 +129,7 @@ _LABELS = (
         "share",
         "share of the most frequent class among the labels that probes saw so far",
         SHARE,
+        seldom=("label",),
     ),
     Statistic(
         "class_entropy",
@@ -133,6 +139,7 @@ _LABELS = (
         "nat",
         "−Σ p ln p with p the share of each class so far: the loss of a model that knows nothing else",
         POSITIVE,
+        seldom=("label",),
     ),
     Statistic(
         "classes_present",
@@ -142,6 +149,7 @@ _LABELS = (
         "classes",
         "how many classes the batch has",
         POSITIVE,
+        seldom=("label",),
     ),
     Statistic(
         "class_shift",
@@ -152,6 +160,7 @@ _LABELS = (
         "χ² / degrees of freedom of the batch's class counts against those before it, when validating of all counts "
         "against those of training; about 1 for shuffled data, NaN at the first batch",
         POSITIVE,
+        seldom=("label",),
     ),
     Statistic(
         "missing_classes",
@@ -198,6 +207,7 @@ _LABELS = (
         "(a − c) / (1 − c) with a the share of neighbors in the batch that have the same class and c what shuffling "
         "would give: 0 for shuffled, near 1 for sorted labels, NaN for one class",
         (-np.inf, 1.0),
+        seldom=("label",),
     ),
     Statistic(
         "autocorrelation",
@@ -207,6 +217,7 @@ _LABELS = (
         "",
         "Σ cᵢcᵢ₊₁ / Σ cᵢ² over the batch with c = x − mean, of labels that are no classes; near 0 for shuffled data",
         (-1.0, 1.0),
+        seldom=("label",),
     ),
 )
 

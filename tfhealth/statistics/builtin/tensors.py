@@ -49,7 +49,16 @@ SUMS = (
 )
 
 STATISTICS = (
-    Statistic("mean", (*_DATA, "activation", "gradient", "weight"), ("sum", "count"), mean, "", "Σx / n", ANY),
+    Statistic(
+        "mean",
+        (*_DATA, "activation", "gradient", "weight"),
+        ("sum", "count"),
+        mean,
+        "",
+        "Σx / n",
+        ANY,
+        seldom=("weight",),
+    ),
     Statistic(
         "std",
         ("activation", "gradient", "weight"),
@@ -58,6 +67,7 @@ STATISTICS = (
         "",
         "√(Σx²/n − mean²)",
         POSITIVE,
+        seldom=("weight",),
     ),
     Statistic("std", _DATA, ("centered_square_sum", "sum", "count"), centered_std, "", "√(Σ(x − mean)² / n)", POSITIVE),
     Statistic("minimum", (*_DATA, "activation"), ("minimum",), same("minimum"), "", "min x", ANY),
@@ -107,5 +117,6 @@ STATISTICS = (
         "share",
         f"share of units not active once in the last {DEAD_WINDOW} probed samples; NaN before so many were seen",
         SHARE,
+        seldom=("activation",),
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tfhealth.series import Floats
-from tfhealth.statistics.builtin.formulas import ANY, POSITIVE, norm, over, rms, same
+from tfhealth.statistics.builtin.formulas import ANY, POSITIVE, norm, rms, same
 from tfhealth.statistics.model import Statistic, Sum
 
 __all__ = ["STATISTICS", "SUMS"]
@@ -20,7 +20,11 @@ def _maximum_absolute(s: Mapping[str, Floats]) -> Floats:
 
 
 def _kurtosis(s: Mapping[str, Floats]) -> Floats:
-    return np.maximum(s["standard_fourth_sum"] / s["count"] - 3, -2)  # rounding can take it below its bound
+    return np.maximum(s["unit_fourth_sum"] * s["count"] / 4 - 3, -2)  # rounding can take it below its bound
+
+
+def _skew(s: Mapping[str, Floats]) -> Floats:
+    return np.asarray(s["unit_cube_sum"] * np.sqrt(s["count"] / 8))
 
 
 def _std_over_expected(s: Mapping[str, Floats]) -> Floats:
@@ -49,8 +53,8 @@ def _root(name: str) -> Callable[[Mapping[str, Floats]], Floats]:
 
 # Variables are the same on every replica, so these need no combining; "mean" is the identity there.
 SUMS = (
-    Sum("standard_cube_sum", "mean"),
-    Sum("standard_fourth_sum", "mean"),
+    Sum("unit_cube_sum", "mean"),
+    Sum("unit_fourth_sum", "mean"),
     Sum("clipped_square_sum", "mean"),
     Sum("regularization_square_sum", "mean"),
     Sum("data_square_sum", "mean"),
@@ -68,24 +72,35 @@ SUMS = (
 STATISTICS = (
     Statistic("norm", _ALL, ("square_sum",), norm, "", "√Σx²", POSITIVE),
     Statistic("rms", _ALL, ("square_sum", "count"), rms, "", "√(Σx²/n)", POSITIVE),
-    Statistic("maximum_absolute", _ALL, ("minimum", "maximum"), _maximum_absolute, "", "max(max x, −min x)", POSITIVE),
+    Statistic(
+        "maximum_absolute",
+        _ALL,
+        ("minimum", "maximum"),
+        _maximum_absolute,
+        "",
+        "max(max x, −min x)",
+        POSITIVE,
+        seldom=("weight",),
+    ),
     Statistic(
         "skew",
         ("weight", "update"),
-        ("standard_cube_sum", "count"),
-        over("standard_cube_sum", "count"),
+        ("unit_cube_sum", "count"),
+        _skew,
         "",
         "Σz³ / n with z = (x − mean) / std; 0 for a symmetric spread, NaN where all x are equal",
         ANY,
+        seldom=("weight", "update"),
     ),
     Statistic(
         "kurtosis",
         ("weight", "update"),
-        ("standard_fourth_sum", "count"),
+        ("unit_fourth_sum", "count"),
         _kurtosis,
         "",
         "Σz⁴ / n − 3 with z = (x − mean) / std; 0 for a normal distribution, NaN where all x are equal",
         (-2.0, np.inf),
+        seldom=("weight", "update"),
     ),
     Statistic(
         "std_over_expected",
@@ -95,6 +110,7 @@ STATISTICS = (
         "",
         "std before the first update over the one that the variable's initializer draws with",
         POSITIVE,
+        seldom=("weight",),
     ),
     Statistic(
         "std_over_fan",
@@ -105,6 +121,7 @@ STATISTICS = (
         "std before the first update over the nearest one that Glorot's, LeCun's and He's formulas allow: 1 from the "
         "smallest to the largest of √(2/(fan_in + fan_out)), √(1/fan_in) and √(2/fan_in); NaN for equal weights",
         POSITIVE,
+        seldom=("weight",),
     ),
     Statistic(
         "off_center",
@@ -115,6 +132,7 @@ STATISTICS = (
         "max(size of mean / std − 4 / √n, 0) before the first update: how far off 0 the weights are in units of their "
         "spread, less four standard errors; NaN for equal weights",
         POSITIVE,
+        seldom=("weight",),
     ),
     Statistic(
         "gain",
@@ -133,6 +151,7 @@ STATISTICS = (
         "",
         "max w − min w before the first update",
         POSITIVE,
+        seldom=("weight",),
     ),
     Statistic(
         "unit_difference",
@@ -142,6 +161,7 @@ STATISTICS = (
         "",
         "largest difference between the weights of any unit and those of the first, before the first update",
         POSITIVE,
+        seldom=("weight",),
     ),
     Statistic(
         "clipped_norm",
@@ -160,6 +180,7 @@ STATISTICS = (
         "",
         "norm of the gradient of the variable's own regularizer",
         POSITIVE,
+        seldom=("gradient",),
     ),
     Statistic(
         "data_norm",
@@ -169,5 +190,6 @@ STATISTICS = (
         "",
         "norm of the gradient without that of the variable's own regularizer",
         POSITIVE,
+        seldom=("gradient",),
     ),
 )
