@@ -11,6 +11,7 @@ from tfhealth.console import summary
 from tfhealth.diagnosis import evaluate
 from tfhealth.recorder import Recorder
 from tfhealth.report.chart import Flag, Line, Lines
+from tfhealth.report.document import Pair
 from tfhealth.report.drawing import draw
 from tfhealth.report.formats import page
 from tfhealth.report.view import view
@@ -104,11 +105,11 @@ def test_each_experiment_is_told_with_its_verdict_and_its_seconds(sick):
 
 
 def test_series_that_fit_on_one_axis_share_a_chart(sick):
-    """Two losses do, a loss and its relative change do not; single numbers are a table."""
+    """Two losses do, a loss and its relative change do not; single numbers stand by themselves."""
     shuffled, tiny = part(sick, "shuffled_labels"), part(sick, "overfit_tiny")
     assert [[line.label for line in one.chart.lines] for one in shuffled.pictures] == [["real", "shuffled"]]
     assert [one.chart.label for one in tiny.pictures] == ["loss", "change"]
-    assert [one.rows for one in shuffled.tables] == [(("difference", "21.5"),)]
+    assert (shuffled.numbers, shuffled.tables) == ((Pair("difference", "21.5"),), ())
     assert "real from 1 to 4.77e-5" in shuffled.pictures[0].caption.lower()
 
 
@@ -120,7 +121,7 @@ def test_the_range_test_marks_the_rate_in_use_and_the_suggested_one(sick):
     assert (chart.across, chart.log_across, len(chart.lines[0].steps)) == ("learning rate", True, 60)
     marked = "Marked: in use 0.25, suggested 0.0625."
     assert picture.caption == f"Loss from 2 to Inf. Crosses at the upper edge: NaN or Inf. {marked}"
-    repeats = part(sick, "learning_rate_range").tables[1]
+    (repeats,) = part(sick, "learning_rate_range").tables
     assert repeats.head == ("Number", "progress in use", "progress suggested")
     assert repeats.rows == (("1", "0.1", "0.8"), ("2", "0.2", "0.9"))
     assert draw(chart) == draw(chart)

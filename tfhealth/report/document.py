@@ -146,6 +146,7 @@ class Experiment:
     took: str
     said: tuple[Said, ...]
     pictures: tuple[Picture, ...]
+    numbers: tuple[Pair, ...]
     tables: tuple[Table, ...]
     notes: tuple[str, ...]
 

@@ -8,7 +8,7 @@ from tfhealth.experiments import load
 from tfhealth.plan import described, fits
 from tfhealth.report.document import Badge, Experiment, Picture, Said, Table
 from tfhealth.report.words import VERDICTS, clean, count, number, shorten
-from tfhealth.report.yields import Found, pictures_of, tables_of
+from tfhealth.report.yields import Found, numbers_of, pictures_of, tables_of
 from tfhealth.result import Finding, Result
 from tfhealth.rules.checklist import Checklist
 from tfhealth.rules.model import Rule
@@ -73,6 +73,7 @@ def _experiment(
         took=f"{number(round(_seconds(run.sites[site]), 1))} s",
         said=tuple(said),
         pictures=pictures,
+        numbers=numbers_of(found),
         tables=tuple(tables_of(found)),
         notes=tuple(notes[:_MOST_NOTES]),
     )

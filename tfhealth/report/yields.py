@@ -1,4 +1,4 @@
-"""What an experiment yielded -> charts of its series and tables of its single numbers."""
+"""What an experiment yielded -> charts of its longer series, tables of short ones, and its single numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from tfhealth.report.chart import Flag, Line, Lines, thin, wants_log
-from tfhealth.report.document import Picture, Table
+from tfhealth.report.document import Pair, Picture, Table
 from tfhealth.report.words import clean, count, number, shorten
 from tfhealth.series import Floats, Ints, Series, Site
 
-__all__ = ["Found", "pictures_of", "tables_of"]
+__all__ = ["Found", "numbers_of", "pictures_of", "tables_of"]
 
 _CURVES = 5
 _POINTS_SHARE = 3  # of the points of a page-wide chart: these are many
@@ -107,19 +107,29 @@ def _told(group: Sequence[tuple[str, Series]], over: str, marks: Sequence[Flag])
     return text[0].upper() + text[1:]
 
 
+def numbers_of(found: Found) -> tuple[Pair, ...]:
+    """Return the single numbers, and the few of a short series that has no other of its length beside it."""
+    return tuple(
+        Pair(name.replace("_", " "), ", ".join(number(float(value)) for value in series.values))
+        for name, series in found.items()
+        if len(series) == 1 or (len(series) <= _FEW and len(_beside(found, series)) == 1)
+    )
+
+
 def tables_of(found: Found) -> Iterator[Table]:
-    """Yield the single numbers, and short series of the same length side by side; a grid of settings may be longer."""
-    lengths = dict.fromkeys(len(one) for one in found.values())
-    for length in lengths:
-        columns = {name.replace("_", " "): one.values for name, one in found.items() if len(one) == length}
-        if length == 1:
-            pairs = tuple((name, number(float(values[0]))) for name, values in columns.items())
-            yield Table("", ("Statistic", "Value"), pairs)
-        elif _is_grid(found) and length == len(found[_ACROSS]):
-            yield _grid(tuple(columns), list(zip(*columns.values(), strict=True)))
-        elif length <= _FEW:
-            rows = [(place, *row) for place, row in enumerate(zip(*columns.values(), strict=True), 1)]
-            yield _grid(("Number", *columns), rows)
+    """Yield short series of the same length side by side; a grid of settings may be longer."""
+    for series in {len(one): one for one in found.values()}.values():
+        columns = {name.replace("_", " "): one.values for name, one in _beside(found, series).items()}
+        rows = list(zip(*columns.values(), strict=True))
+        if _is_grid(found) and len(series) == len(found[_ACROSS]):
+            yield _grid(tuple(columns), rows)
+        elif 1 < len(series) <= _FEW and len(columns) > 1:
+            yield _grid(("Number", *columns), [(place, *row) for place, row in enumerate(rows, 1)])
+
+
+def _beside(found: Found, series: Series) -> Found:
+    """Return what is as long as a series, itself included."""
+    return {name: one for name, one in found.items() if len(one) == len(series)}
 
 
 def _grid(head: tuple[str, ...], rows: Sequence[tuple[float, ...]]) -> Table:
