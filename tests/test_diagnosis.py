@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.helpers import rule, run_of
+from tests.helpers import checklist_of, rule, run_of
 from tfhealth import __version__
 from tfhealth.diagnosis import evaluate
 from tfhealth.result import Result
@@ -341,3 +341,22 @@ def test_builtin_checklist_has_a_verdict_for_every_row(empty: bool):
         verdicts = {row.id: row.verdict for row in result.checklist}
         assert verdicts.pop("data.split-leak") == "not_applicable"  # without validation there is nothing to leak into
         assert set(verdicts.values()) == {"not_measured", "guide"}
+
+
+@pytest.mark.parametrize(
+    ("series", "begun", "verdict", "about"),
+    [
+        ({("activation", "dense", "std"): [1.0] * 9}, False, "pass", "activation"),
+        ({("activation", "dense", "std"): [9.0] * 9}, False, "fail", "Title of ACT901"),
+        ({("activation", "dense", "std"): [1.0] * 9}, True, "not_measured", "it fell over"),
+        ({("gradient", "dense", "norm"): [1.0] * 9}, False, "not_measured", "Title of ACT901"),
+    ],
+)
+def test_a_row_is_decided_by_the_way_of_looking_that_was_taken(series, begun, verdict, about):
+    """An experiment that nobody asked for leaves a fit's answer standing; one that was begun and fell over does not."""
+    tried = rule("ACT902", measure={"site": "experiment", "statistic": "loss", "where": {"name": "overfit_tiny"}})
+    known = {("experiment", "overfit_tiny"): {}} if begun else {}
+    run = run_of(series, known, notes=[("experiment overfit_tiny", "it fell over")])
+    (row,) = evaluate(checklist_of(rule(), tried), run).checklist
+    assert (row.verdict, row.rules) == (verdict, ["ACT901", "ACT902"])
+    assert about in row.reason

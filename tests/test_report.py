@@ -553,13 +553,13 @@ def test_the_report_names_profile_and_packs(sick: Run, tmp_path: Path) -> None:
 def test_the_page_loads_and_runs_nothing(html: str) -> None:
     """Self-contained: pictures are data, links stay in the page or lead to the web by a click, no script."""
     seen = Seen(html)
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in seen.all("src"))
+    assert all(source.startswith("data:image/svg+xml,") for source in seen.all("src"))
     assert all(link.startswith(("#", "https://example.org/")) for link in seen.all("href"))
     assert not {tag for tag, _ in seen.tags} & {"script", "link", "iframe", "object", "embed", "base", "form"}
     assert not [name for _, attrs in seen.tags for name in attrs if name.startswith("on") or name == "style"]
     policy = next(str(attrs["content"]) for _, attrs in seen.tags if "http-equiv" in attrs)
     assert policy.startswith("default-src 'none'; img-src data:;")
-    assert not re.search(r"@import|url\(", html)
+    assert not re.search(r"@import|url\((?!#)", html)
     assert len(html) < 1_000_000
 
 

@@ -43,7 +43,7 @@ def decide(rule: Rule, run: Run, overrides: Sequence[Override] = ()) -> Decision
         _applicable(rule, run)
         return _decided(Variants.of(rule, run, overrides), run)
     except Undecided as undecided:
-        return Decision(rule, undecided.verdict, undecided.reason)
+        return Decision(rule, undecided.verdict, undecided.reason, elsewhere=undecided.elsewhere)
     except Exception as error:
         return Decision(rule, "error", f"the rule could not be evaluated: {type(error).__name__}: {error}")
 
@@ -68,7 +68,7 @@ def _applicable(rule: Rule, run: Run) -> None:
         value = run.fact(name)
         if not fits({name: constraint}, {name: value}):
             if value is None:
-                raise Undecided("not_measured", f"{name} is not known")
+                raise Undecided("not_measured", f"{name} is not known", elsewhere=not run.trained)
             raise Undecided("not_applicable", f"{name} is {value}")
 
 

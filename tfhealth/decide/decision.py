@@ -37,6 +37,7 @@ class Decision:
             the verdict's rung, those that complain at a milder one.
         judged: number of sites looked at.
         overridden: the sites that were judged by another form of the rule, each with what put it there.
+        elsewhere: whether it is not measured because this run did not look in the way that the rule needs.
     """
 
     rule: Rule
@@ -45,6 +46,7 @@ class Decision:
     breaches: tuple[Breach, ...] = ()
     judged: int = 0
     overridden: Mapping[Site, Override] = field(default_factory=lambda: MappingProxyType({}))
+    elsewhere: bool = False
 
     @property
     def severity(self) -> Severity | None:

@@ -13,6 +13,8 @@ __all__ = ["row_of", "rule_verdict"]
 # Of several rules on one row the first of these wins: what was not measured is never a pass.
 _WORST: tuple[Verdict, ...] = ("fail", "warn", "suppressed", "error", "not_measured", "pass", "not_applicable")
 
+_ANSWERS: tuple[Verdict, ...] = ("fail", "warn", "suppressed", "pass")
+
 _NEEDS_EXPERIMENT = "a fit does not show this: it takes an experiment, which this version does not run yet"
 _NEEDS_COMPARISON = "needs a second run to compare with, which this version does not do yet"
 _NO_RULE = "this version has no rule for it yet"
@@ -34,7 +36,7 @@ def row_of(item: Item, decisions: Sequence[Decision]) -> Row:
     if not decisions:
         verdict, reason = _unruled(item)
         return Row(id=item.id, asks=item.asks, verdict=verdict, reason=reason, rules=[])
-    worst = min(decisions, key=lambda decision: _WORST.index(_verdict(decision)))
+    worst = min(_heard(decisions), key=lambda decision: _WORST.index(_verdict(decision)))
     if item.guide is not None and _verdict(worst) == "not_applicable":
         return Row(id=item.id, asks=item.asks, verdict="guide", reason=item.guide, rules=_ids(decisions))
     said = rule_verdict(worst).reason
@@ -47,6 +49,12 @@ def row_of(item: Item, decisions: Sequence[Decision]) -> Row:
         reason=reason,
         rules=_ids(decisions),
     )
+
+
+def _heard(decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """Leave out rules that need another way of looking, where one of those that this run took has an answer."""
+    here = [one for one in decisions if not one.elsewhere]
+    return here if any(_verdict(one) in _ANSWERS for one in here) else decisions
 
 
 def _said_of_all(one: Decision, decisions: Sequence[Decision]) -> bool:

@@ -18,18 +18,20 @@ class Undecided(Exception):  # noqa: N818 - no error, but the end of the work
     Args:
         verdict: what it comes to: not_measured, not_applicable.
         reason: one sentence.
+        elsewhere: whether that is because this run did not look in the way that the rule needs: a fit tries nothing,
+            and experiments train nothing.
     """
 
-    def __init__(self, verdict: str, reason: str) -> None:
+    def __init__(self, verdict: str, reason: str, elsewhere: bool = False) -> None:
         super().__init__(reason)
-        self.verdict, self.reason = verdict, reason
+        self.verdict, self.reason, self.elsewhere = verdict, reason, elsewhere
 
 
 class Absent(Undecided):
     """What a rule looks at is not there at any site that it is about: it is not measured, unless the rule says more."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("not_measured", reason)
+    def __init__(self, reason: str, elsewhere: bool = False) -> None:
+        super().__init__("not_measured", reason, elsewhere)
 
 
 def raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoReturn:
@@ -41,9 +43,9 @@ def raise_missing(measure: Measure, run: Run, kind: str, statistic: str) -> NoRe
     """
     if kind == "experiment":
         _raise_inapplicable(measure, run)
-        raise Absent(_why_not_tried(measure, run))
+        raise Absent(_why_not_tried(measure, run), elsewhere=not _begun(measure, run))
     if not run.trained:
-        raise Undecided("not_measured", "experiments do not show this: a fit does")
+        raise Undecided("not_measured", "experiments do not show this: a fit does", elsewhere=True)
     seen = [described(site, attributes) for site, attributes in run.sites.items() if site.kind == kind]
     if seen and not any(fits(measure.where, attributes) for attributes in seen):
         raise_unfit(measure)
@@ -70,6 +72,14 @@ def _raise_inapplicable(measure: Measure, run: Run) -> None:
             why = attributes.get("inapplicable")
             if why is not None:
                 raise Undecided("not_applicable", str(why))
+
+
+def _begun(measure: Measure, run: Run) -> bool:
+    """Whether the experiment that a measure is about was begun, however it ended."""
+    return any(
+        site.kind == "experiment" and fits(measure.where, described(site, attributes))
+        for site, attributes in run.sites.items()
+    )
 
 
 def _why_not_tried(measure: Measure, run: Run) -> str:

@@ -32,7 +32,7 @@ Places = TypeVar("Places", Ints, Floats)
 _FAR = 1e5  # times the median or a limit, the most that a log axis shows
 ZERO = -40.0  # stands for the logarithm of 0 in a heat map
 _EXTREME = 1e100  # beyond it an axis cannot be laid out
-_POINTS = 900  # of all curves of a chart; more cannot be told apart at the width of a page
+_POINTS = 700  # of all curves of a chart; more cannot be told apart at the width of a page
 
 
 Scale = Literal["size", "spread", "offset", "share"]

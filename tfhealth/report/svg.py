@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import re
+from urllib.parse import quote
+
+# What may stand as it is in a URL between double quotes and need not be escaped in HTML.
+_PLAIN = " !$()*+,-./:;=?@[]^_`{|}~"
 
 __all__ = ["compact", "data_uri"]
 
@@ -21,5 +24,5 @@ def _path(data: str) -> str:
 
 
 def data_uri(svg: str) -> str:
-    """Return an SVG as the source of an image."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    """Return an SVG as the source of an image; percent signs cost less than base64, since most of it are numbers."""
+    return "data:image/svg+xml," + quote(svg, safe=_PLAIN)

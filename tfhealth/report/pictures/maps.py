@@ -19,7 +19,7 @@ from tfhealth.series import Floats, Panel
 __all__ = ["maps"]
 
 _ROWS, _COLUMNS = 200, 300  # at most; more are narrower than a pixel
-_CELLS = 20_000  # some 60 kB
+_CELLS = 14_000  # some 45 kB
 _SIZES = ("size", "spread")
 
 
