@@ -18,12 +18,13 @@ from tfhealth.cli.main import main
 from tfhealth.comparison import Comparison, Judged, compare, compare_to_baseline
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import UsageError
+from tfhealth.loading import load
 from tfhealth.recorder import Recorder
 from tfhealth.report.comparison import write_comparison
 from tfhealth.report.comparison.formats import Source
 from tfhealth.report.comparison.view import view
 from tfhealth.rules import Checklist, load_checklist
-from tfhealth.run import Run, load
+from tfhealth.run import Run
 from tfhealth.series import Probe, Site
 
 ROWS = """

@@ -30,6 +30,7 @@ FLOORS = [
     "conditions",
     "database",
     "run",
+    "loading",
     "recorder",
     "rules",
     "plan",

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from tests.helpers import run_of
 from tfhealth.errors import RunError
+from tfhealth.loading import DATABASE, SCHEMA_VERSION, load
 from tfhealth.recorder import Recorder, run_directory
-from tfhealth.run import DATABASE, SCHEMA_VERSION, Note, Run, load
+from tfhealth.run import Note, Run
 from tfhealth.series import Attribute, Probe, Series, Site
 
 ROOT = Path(__file__).parent.parent
@@ -380,7 +381,7 @@ def test_everything_is_there_after_sigkill(killed: Path, tmp_path: Path):
 READER = """
 import os, sys
 from tfhealth.errors import RunError
-from tfhealth.run import load
+from tfhealth.loading import load
 if os.getuid() == 0:  # root may read and write anywhere: go on as nobody
     os.setgroups([])
     os.setgid(65534)

@@ -18,12 +18,13 @@ from tfhealth import HealthCallback, evaluate, load_checklist, load_run
 from tfhealth.capture.sheet import Sheet
 from tfhealth.capture.sites import Located
 from tfhealth.errors import UsageError
+from tfhealth.loading import DATABASE
 from tfhealth.recorder import Recorder
 from tfhealth.report.formats import page
 from tfhealth.report.pdf import to_pdf
 from tfhealth.report.png import png
 from tfhealth.report.view import view
-from tfhealth.run import DATABASE, Run
+from tfhealth.run import Run
 from tfhealth.samples import BYTES, MOST, NUMBERS, SIDE, Samples, decoded, encoded, fitted, pixels
 from tfhealth.series import Site
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfhealth.diagnosis import evaluate
     from tfhealth.errors import Error, RuleError, RunError, UsageError
     from tfhealth.experiments import experiment
+    from tfhealth.loading import load as load_run
     from tfhealth.preflight.remedies.run import try_remedies
     from tfhealth.preflight.run import preflight
     from tfhealth.replay.run import Replay, replay
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tfhealth.result import Finding, Result
     from tfhealth.rules import Checklist, Rule, load_checklist
     from tfhealth.run import Run
-    from tfhealth.run import load as load_run
 
 __version__ = "0.1.0"
 
@@ -41,7 +41,7 @@ _PUBLIC = {
     "evaluate": ("tfhealth.diagnosis", "evaluate"),
     "experiment": ("tfhealth.experiments", "experiment"),
     "load_checklist": ("tfhealth.rules", "load_checklist"),
-    "load_run": ("tfhealth.run", "load"),
+    "load_run": ("tfhealth.loading", "load"),
     "Watched": ("tfhealth.capture.loop", "Watched"),
     "watch": ("tfhealth.capture.loop", "watch"),
     "preflight": ("tfhealth.preflight.run", "preflight"),

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth import run
-from tfhealth.run import DATABASE, SCHEMA_VERSION, Run
+from tfhealth import loading
+from tfhealth.loading import DATABASE, SCHEMA_VERSION
+from tfhealth.run import Run
 from tfhealth.samples import Samples, encoded, fitted
 from tfhealth.series import Attribute, Floats, Ints, Probe, Site
 
@@ -160,7 +161,7 @@ class Recorder:
     def snapshot(self) -> Run:
         """Return the run as it stands."""
         with self._lock:
-            found = run.read(self._connection)
+            found = loading.read(self._connection)
         return replace(found, path=self.folder)
 
     def close(self) -> None:

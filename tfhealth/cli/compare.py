@@ -54,7 +54,7 @@ def _comparison(arguments: argparse.Namespace) -> Comparison:
     from tfhealth import baseline
     from tfhealth.comparison import Judged, compare, compare_to_baseline
     from tfhealth.diagnosis import evaluate
-    from tfhealth.run import load
+    from tfhealth.loading import load
 
     wanted = 1 if arguments.baseline else 2
     if len(arguments.runs) != wanted:

@@ -63,7 +63,7 @@ def _add_baseline(parser: argparse.ArgumentParser) -> None:
 
 def _act(arguments: argparse.Namespace) -> int:
     from tfhealth.diagnosis import evaluate
-    from tfhealth.run import load
+    from tfhealth.loading import load
 
     checklist = options.checklist(arguments)
     if arguments.baseline is not None:

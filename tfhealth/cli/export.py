@@ -30,7 +30,7 @@ def _act(arguments: argparse.Namespace) -> int:
     from tfhealth.console import one_line
     from tfhealth.diagnosis import evaluate
     from tfhealth.export import export
-    from tfhealth.run import load
+    from tfhealth.loading import load
 
     run = load(arguments.run)
     checklist = options.checklist(arguments)

@@ -25,8 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _act(arguments: argparse.Namespace) -> int:
     from tfhealth.console import summary
     from tfhealth.diagnosis import evaluate
+    from tfhealth.loading import load
     from tfhealth.report import write_report
-    from tfhealth.run import load
 
     run = load(arguments.run)
     checklist = options.checklist(arguments)

@@ -12,10 +12,10 @@ from tfhealth import report
 from tfhealth.capture.ahead import TriedAhead
 from tfhealth.capture.callback import HealthCallback
 from tfhealth.console import summary
+from tfhealth.loading import load
 from tfhealth.preflight.run import Order, check_model, examine, remedied, validation_of
 from tfhealth.preflight.source import gathered
 from tfhealth.preflight.untouched import untouched
-from tfhealth.run import load
 
 __all__ = ["after_fit", "before_fit"]
 

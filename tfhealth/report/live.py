@@ -76,9 +76,9 @@ class Live:
 def main(folder: str) -> None:
     """Write report.html of the run in `folder` as it is now."""
     from tfhealth.diagnosis import evaluate
+    from tfhealth.loading import load
     from tfhealth.report import write_report
     from tfhealth.rules import load_checklist
-    from tfhealth.run import load
 
     if hasattr(os, "nice"):
         os.nice(10)  # the training comes first

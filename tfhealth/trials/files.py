@@ -14,9 +14,10 @@ from tfhealth.conditions import Severity
 from tfhealth.decide import Decision, decide_all
 from tfhealth.diagnosis.findings import finding_of
 from tfhealth.errors import Fault, RunError, nearest
+from tfhealth.loading import DATABASE, load
 from tfhealth.rules import Checklist, source
 from tfhealth.rules.source import Source
-from tfhealth.run import DATABASE, Run, load
+from tfhealth.run import Run
 from tfhealth.trials.model import Expectation, Trial, TrialFile
 from tfhealth.trials.tally import Tally
 

@@ -1,4 +1,4 @@
-"""Statistics of labels and predictions: classes, their order over the batch, agreement, and collapse.
+"""Statistics of labels: classes, their order over the batch, and how training and validation differ in them.
 
 Classes are those of exclusive ones, where the loss tells how labels write them: as index, one-hot or binary. Sample
 weights and masks are not regarded. Of several replicas each sees its part of the batch.
@@ -60,15 +60,9 @@ SUMS = (
     Sum("equal_pairs"),
     Sum("equal_pairs_by_chance"),
     Sum("autocorrelation", "mean"),
-    Sum("batch_variance", "mean"),
-    Sum("entropy", "mean"),
-    Sum("guesses"),
-    Sum("top_class_count"),
-    Sum("correct_count"),
-    Sum("squared_error"),
 )
 
-_LABELS = (
+STATISTICS = (
     Statistic(
         "integer_fraction",
         LABEL,
@@ -219,60 +213,6 @@ _LABELS = (
         (-1.0, 1.0),
         seldom=("label",),
     ),
-)
-
-_PREDICTIONS = (
-    Statistic(
-        "std_over_batch",
-        PREDICTION,
-        ("batch_variance",),
-        lambda s: np.sqrt(s["batch_variance"]),
-        "",
-        "√ of the mean over units of the variance over the batch; 0 where every sample gets the same answer, NaN for "
-        "a batch of one",
-        POSITIVE,
-    ),
-    Statistic(
-        "entropy",
-        PREDICTION,
-        ("entropy",),
-        same("entropy"),
-        "nat",
-        "mean of −Σ p ln p over the batch",
-        POSITIVE,
-    ),
-    Statistic(
-        "top_class_share",
-        PREDICTION,
-        ("top_class_count", "guesses"),
-        over("top_class_count", "guesses"),
-        "share",
-        "share of the class that is the likeliest most often in the batch",
-        SHARE,
-    ),
-    Statistic(
-        "correct_share",
-        PREDICTION,
-        ("correct_count", "guesses"),
-        over("correct_count", "guesses"),
-        "share",
-        "share of the batch whose likeliest class is the label",
-        SHARE,
-    ),
-    Statistic(
-        "squared_error",
-        PREDICTION,
-        ("squared_error", "count"),
-        over("squared_error", "count"),
-        "",
-        "Σ(x − y)² / n with y the labels, where these are no classes",
-        POSITIVE,
-    ),
-)
-
-STATISTICS = (
-    *_LABELS,
-    *_PREDICTIONS,
     Statistic(
         "row_sum_error",
         (*LABEL, *PREDICTION),

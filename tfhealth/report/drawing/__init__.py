@@ -1,0 +1,45 @@
+"""Chart -> SVG text, through matplotlib's `Figure` alone; the same chart gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from tfhealth.report.chart import Chart, Dots, Heat, Lines, Ridges
+from tfhealth.report.drawing.dots import draw_dots
+from tfhealth.report.drawing.heat import draw_heat
+from tfhealth.report.drawing.ink import STYLE
+from tfhealth.report.drawing.lines import HEIGHT, draw_lines
+from tfhealth.report.drawing.ridges import draw_ridges
+from tfhealth.report.svg import compact
+
+__all__ = ["draw"]
+
+_WIDTH = 7.0  # inches
+_PIXELS = 144  # an inch, of a heat map
+
+
+def draw(chart: Chart) -> str:
+    """Return a chart as SVG text."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    out = io.StringIO()
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the user's own style, or usetex, must not change a report
+        mpl.rcParams.update(STYLE)
+        figure = Figure(figsize=(_WIDTH, HEIGHT), facecolor="white", layout="constrained")
+        _DRAW[type(chart)](figure, chart)
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(out, format="svg", metadata=nothing, dpi=_PIXELS)
+    return compact(out.getvalue())
+
+
+_DRAW: dict[type, Callable[[Any, Any], None]] = {
+    Lines: draw_lines,
+    Heat: draw_heat,
+    Dots: draw_dots,
+    Ridges: draw_ridges,
+}
+"""Every kind of chart and how it is drawn."""

@@ -1,0 +1,72 @@
+"""Statistics of predictions: agreement with the labels, and collapse to one answer.
+
+Classes are those of exclusive ones, where the loss tells how labels write them. Sample weights and masks are not
+regarded. Of several replicas each sees its part of the batch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfhealth.statistics.builtin.formulas import POSITIVE, PREDICTION, SHARE, over, same
+from tfhealth.statistics.model import Statistic, Sum
+
+__all__ = ["STATISTICS", "SUMS"]
+
+SUMS = (
+    Sum("batch_variance", "mean"),
+    Sum("entropy", "mean"),
+    Sum("guesses"),
+    Sum("top_class_count"),
+    Sum("correct_count"),
+    Sum("squared_error"),
+)
+
+STATISTICS = (
+    Statistic(
+        "std_over_batch",
+        PREDICTION,
+        ("batch_variance",),
+        lambda s: np.sqrt(s["batch_variance"]),
+        "",
+        "√ of the mean over units of the variance over the batch; 0 where every sample gets the same answer, NaN for "
+        "a batch of one",
+        POSITIVE,
+    ),
+    Statistic(
+        "entropy",
+        PREDICTION,
+        ("entropy",),
+        same("entropy"),
+        "nat",
+        "mean of −Σ p ln p over the batch",
+        POSITIVE,
+    ),
+    Statistic(
+        "top_class_share",
+        PREDICTION,
+        ("top_class_count", "guesses"),
+        over("top_class_count", "guesses"),
+        "share",
+        "share of the class that is the likeliest most often in the batch",
+        SHARE,
+    ),
+    Statistic(
+        "correct_share",
+        PREDICTION,
+        ("correct_count", "guesses"),
+        over("correct_count", "guesses"),
+        "share",
+        "share of the batch whose likeliest class is the label",
+        SHARE,
+    ),
+    Statistic(
+        "squared_error",
+        PREDICTION,
+        ("squared_error", "count"),
+        over("squared_error", "count"),
+        "",
+        "Σ(x − y)² / n with y the labels, where these are no classes",
+        POSITIVE,
+    ),
+)
