@@ -114,7 +114,7 @@ SICK = {
     "DATA011": (
         "shuffling",
         "shuffling",
-        lambda: (network(hidden(), optimizer=keras.optimizers.SGD(0.5)), X[np.argsort(Y)], np.sort(Y)),
+        lambda: (network(hidden(), optimizer=keras.optimizers.SGD(2.0)), X[np.argsort(Y)], np.sort(Y)),
     ),
     "DATA015": (
         "class_weights",
