@@ -29,13 +29,17 @@ def said(folder, model, name, row, x=X, y=Y):
     return next(one.verdict for one in result.checklist if one.id == row), result
 
 
-def test_fifty_samples_are_learned_by_a_wide_model_only(tmp_path):
+CLOSED = {"bias_initializer": keras.initializers.Constant(-50.0)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({"kernel_regularizer": "l2"}, "pass"), (CLOSED, "fail")], ids=["open", "closed"]
+)
+def test_fifty_samples_are_learned_by_an_open_model_only(settings, expected, tmp_path):
     """The loss of a healthy one goes, dropout and regularization or not; one bottleneck of nothing keeps it."""
-    stack = [layers.Dense(64, "relu", kernel_regularizer="l2"), layers.Dropout(0.5)]
-    result = said(tmp_path, network(*stack, optimizer=0.01), "overfit_fifty", "gold.overfit-tiny")[1]
-    assert next(one.verdict for one in result.rules if one.rule == "GOLD051") == "pass"
-    closed = layers.Dense(64, "relu", bias_initializer=keras.initializers.Constant(-50.0))
-    assert said(tmp_path, network(closed, optimizer=0.0001), "overfit_fifty", "gold.overfit-tiny")[0] == "fail"
+    model = network(layers.Dense(64, "relu", **settings), layers.Dropout(0.5), optimizer=0.01)
+    result = said(tmp_path, model, "overfit_fifty", "gold.overfit-tiny")[1]
+    assert next(one.verdict for one in result.rules if one.rule == "GOLD051") == expected
 
 
 def test_fifty_samples_take_fifty(tmp_path):

@@ -114,7 +114,7 @@ SICK = {
     "DATA011": (
         "shuffling",
         "shuffling",
-        lambda: (network(hidden(), optimizer=keras.optimizers.SGD(0.5)), X[np.argsort(Y)], np.sort(Y)),
+        lambda: (network(hidden(), optimizer=keras.optimizers.SGD(2.0)), X[np.argsort(Y)], np.sort(Y)),
     ),
     "DATA015": (
         "class_weights",
@@ -204,10 +204,10 @@ def test_a_subclassed_model_and_several_outputs_are_tried_where_they_can():
     """An optimizer is changed in any model."""
     model = Two()
     model.compile(keras.optimizers.Adam(1e-6, epsilon=100.0), "sparse_categorical_crossentropy")
-    assert tried("GRAD003", model)["clipping"].verdict == "no_clear_effect"
+    assert tried("GRAD003", model, steps=10)["clipping"].verdict == "no_clear_effect"
     both = two_outputs()
     both.compile(keras.optimizers.Adam(0.01, epsilon=100.0), ["sparse_categorical_crossentropy"] * 2)
-    assert tried("OPT012", both, y=[Y, Y])["optimizer_defaults"].verdict == "helps"
+    assert tried("OPT012", both, y=[Y, Y], steps=20)["optimizer_defaults"].verdict == "helps"
 
 
 def test_nothing_of_a_trained_model_is_changed_and_the_answer_is_the_same_again():

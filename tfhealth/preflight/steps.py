@@ -1,14 +1,32 @@
-"""(clone, batch) -> one step of a training, as `fit` takes it, and its loss."""
+"""(clone, batch) -> one step of a training, as `fit` takes it, and its loss; and which samples are in a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-__all__ = ["ready", "stepped"]
+from tfhealth.series import Ints
+
+__all__ = ["drawn", "ready", "stepped"]
+
+
+def drawn(count: int, size: int, seed: int | None) -> Iterator[Ints]:
+    """Yield the rows of batches without end, int64[size], epoch by epoch without what is left over.
+
+    Args:
+        count: how many samples there are.
+        size: of a batch, at most the count.
+        seed: of the order; None for the order of the samples.
+    """
+    generator, left = np.random.default_rng(seed), np.empty(0, np.int64)
+    while True:
+        if len(left) < size:
+            left = np.arange(count) if seed is None else generator.permutation(count)
+        yield left[:size]
+        left = left[size:]
 
 
 def ready(model: Any) -> None:

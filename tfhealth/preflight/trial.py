@@ -15,15 +15,15 @@ import keras
 import numpy as np
 
 from tfhealth.experiments import Inapplicable
-from tfhealth.preflight.clones import cloned, compiled_like, layered
+from tfhealth.preflight.clones import cloned, compiled_like
 from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter
 from tfhealth.preflight.penalties import scaled
 from tfhealth.preflight.plain import EXTRAS, plainly
+from tfhealth.preflight.precision import NOISE, precise
 from tfhealth.preflight.source import Samples, rows_of
-from tfhealth.preflight.steps import ready, stepped
+from tfhealth.preflight.steps import drawn, ready, stepped
 from tfhealth.preflight.targets import classes_of, loss_name
-from tfhealth.preflight.twins import double
-from tfhealth.preflight.variants import in_float64, resized, widened
+from tfhealth.preflight.variants import resized, widened
 from tfhealth.series import Floats, Ints
 
 __all__ = ["OutOfTime", "Trial"]
@@ -89,22 +89,8 @@ class Trial:
         What has a type of its own in it, a cast to float32 or a layer that is told its type, keeps it; where the rest
         does not go together with it, the clone is as the model is.
         """
-        (x, y), noise = self.batch(2), ("dropout", "noise", "augmentation")
-        with in_float64():
-            try:
-                clone = cloned(self._model, x, made=double if layered(self._model) and self._model.built else None)
-                plainly(clone, noise)
-                compiled_like(clone, self._model, {})
-                for loss in keras.tree.flatten(clone.loss):
-                    if isinstance(loss, keras.Loss):  # a twin, which computes as the one that it is of
-                        loss._dtype_policy, loss._dtype = keras.DTypePolicy("float64"), "float64"
-                clone.compute_loss(x=x, y=y, y_pred=clone(keras.tree.map_structure(keras.ops.convert_to_tensor, x)))
-            except Exception:
-                clone = None
-            else:
-                yield clone
-        if clone is None:
-            yield self.model(plain=noise)
+        with precise(self._model, *self.batch(2)) as clone:
+            yield self.model(plain=NOISE) if clone is None else clone
 
     def resized(self, sizes: Sequence[tuple[int, ...]]) -> Any:
         """Return an uncompiled model of the same layers, with new weights, for inputs of these shapes, batch left out.
@@ -203,17 +189,14 @@ class Trial:
         Raises:
             ValueError: the model has a train step of its own, which returns no loss.
         """
-        generator, count = np.random.default_rng(self.seed + order), len(keras.tree.flatten(x)[0])
-        size = min(batch_size or self.batch_size, count)
-        losses, left = [], np.empty(0, np.int64)
+        count = len(keras.tree.flatten(x)[0])
+        batches = drawn(count, min(batch_size or self.batch_size, count), self.seed + order if shuffle else None)
+        losses = []
         ready(model)
-        for step in range(steps):
+        for step, rows in zip(range(steps), batches, strict=False):
             self.check_time()
             if each is not None:
                 each(step)
-            if len(left) < size:
-                left = generator.permutation(count) if shuffle else np.arange(count)
-            rows, left = left[:size], left[size:]
             weights = None if weight is None else weight[rows].astype(np.float32)
             losses.append(stepped(model, rows_of(x, rows), rows_of(y, rows), weights))
         return np.array(losses)

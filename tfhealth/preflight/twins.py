@@ -21,7 +21,7 @@ def copied(layer: Any) -> Any:
 
 
 def double(layer: Any) -> Any:
-    """Return a layer like this one that computes in float64; to be called in `in_float64`.
+    """Return a layer like this one that computes in float64; to be called where floats are float64.
 
     A layer of somebody's own is made from its arguments, and what these do not name it gets from there.
     """

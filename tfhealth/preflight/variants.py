@@ -1,9 +1,8 @@
-"""A model -> wider layers for it, or the same for inputs of other sizes; and a block in which all is float64."""
+"""A model -> the same with wider layers, or for inputs of other sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -12,25 +11,9 @@ from tfhealth.experiments import Inapplicable
 from tfhealth.preflight.clones import cloned, layered
 from tfhealth.preflight.twins import copied
 
-__all__ = ["in_float64", "resized", "widened"]
+__all__ = ["resized", "widened"]
 
 _WIDTHS = ("units", "filters", "output_dim")
-_POLICY = "dtype_policy"
-
-
-@contextmanager
-def in_float64() -> Iterator[None]:
-    """Make float64 what layers, models and losses made in the block compute in, unless they are told otherwise."""
-    from keras.src.backend.common import global_state  # Keras has no public way to leave the policy unset, as it was
-
-    before, policy = keras.config.floatx(), global_state.get_global_attribute(_POLICY)
-    try:
-        keras.config.set_floatx("float64")
-        global_state.set_global_attribute(_POLICY, keras.DTypePolicy("float64"))
-        yield
-    finally:
-        keras.config.set_floatx(before)
-        global_state.set_global_attribute(_POLICY, policy)
 
 
 def widened(model: Any, factor: int) -> Any:

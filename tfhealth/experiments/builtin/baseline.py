@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth.experiments.builtin.tables import Target, explained, inputs_of, targets_of
+from tfhealth.experiments.builtin.tables import Target, explained, explained_by, inputs_of, targets_of
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 from tfhealth.series import Floats
 
@@ -55,7 +55,7 @@ def rivals(trial: Any) -> dict[str, Any]:
     """
     split = _split(trial)
     own = _own(trial, split)
-    simple = _explained(_network(trial, split), split)
+    simple = explained(_network(trial, split), split.asked_targets)
     baseline = _baseline(split)
     return {
         "own": [own.mean()],
@@ -107,19 +107,9 @@ def _copied(x: Any, y: Any) -> bool:
 
 def _own(trial: Any, split: _Split) -> Floats:
     """Return what a fresh clone of the model explains, float64[n], after it was trained as it is compiled."""
-    import keras
-
     model = trial.model(fresh=True)
     trial.learn(model, split.x, split.y, _STEPS)
-    outputs = keras.tree.flatten(model.predict(split.asked, verbose=0))
-    if len(outputs) != len(split.targets):
-        raise Inapplicable(f"there are {len(outputs)} outputs and {len(split.targets)} targets")
-    return _explained(outputs, split)
-
-
-def _explained(predictions: list[Any], split: _Split) -> Floats:
-    parts = [explained(one, target) for one, target in zip(predictions, split.asked_targets, strict=True)]
-    return np.asarray(np.mean(parts, axis=0))
+    return explained_by(model, split.asked, split.asked_targets, trial.batch_size)
 
 
 def _network(trial: Any, split: _Split) -> list[Any]:
@@ -160,7 +150,7 @@ def _baseline(split: _Split) -> Floats:
             error += float(((target.values - fitted) ** 2).sum() / spread) if spread else 0.0
             guesses.append(_limited(guess, target))
         if error < least:
-            best, least = _explained(guesses, split), error
+            best, least = explained(guesses, split.asked_targets), error
     return best
 
 

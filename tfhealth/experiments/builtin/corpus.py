@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth.experiments.builtin.tables import embeds, explained, targets_of
+from tfhealth.experiments.builtin.tables import embeds, explained_by, targets_of
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 from tfhealth.series import Floats, Ints
 
@@ -47,11 +47,8 @@ def standard_corpus(trial: Any) -> dict[str, Any]:
     learned, asked = np.split(np.arange(len(labels)), [len(labels) * 3 // 4])
     taken_x, taken_y = (_of(part, learned) for part in (new_x, new_y))
     loss = trial.learn(model, taken_x, taken_y, _STEPS, batch_size=32)
-    guesses = keras.tree.flatten(model.predict(_of(new_x, asked), verbose=0))
     targets = targets_of(trial, _of(new_y, asked), None if trial.classes is None else _classes(trial, labels)[asked])
-    if len(guesses) != len(targets):
-        raise Inapplicable(f"there are {len(guesses)} outputs and {len(targets)} targets")
-    share = np.mean([explained(guess, one) for guess, one in zip(guesses, targets, strict=True)], axis=0)
+    share = explained_by(model, _of(new_x, asked), targets, 32)
     error = share.std(ddof=1) / math.sqrt(len(share))
     return {"loss": loss, "score": [share.mean()], "certainty": [share.mean() / error if error else 0.0]}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhealth.experiments.builtin.own import is_own, repeats
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 
 __all__ = ["EXPERIMENTS"]
@@ -109,7 +110,7 @@ def _save(trial: Any) -> int:
         path = Path(folder) / "model.keras"
         model.save(path)
         with keras.saving.custom_object_scope(known):  # who loads it elsewhere has the classes as well
-            loaded = keras.saving.load_model(path, compile=False)
+            loaded = keras.saving.load_model(path, compile=False, safe_mode=False)  # its lambdas are its own
     after = loaded.predict(x, verbose=0)
     for one, other in zip(_arrays(before), _arrays(after), strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6, err_msg="the loaded model predicts something else")
@@ -117,12 +118,16 @@ def _save(trial: Any) -> int:
 
 
 @experiment(
-    "randomness", "dependence", doc="whether the answer in test mode is always the same, whatever else is in the batch"
+    "randomness",
+    "dependence",
+    "drawn",
+    doc="whether the answer in test mode is always the same, whatever else is in the batch",
 )
 def test_mode(trial: Any) -> dict[str, Any]:
     """Yield how far two predictions of one sample are apart, and of one sample alone and in a batch.
 
     Both are the largest difference over the spread of the predictions, or over 1e-3 of their size where they have none.
+    `drawn` is 1 where a layer of people's own draws, whom `custom_layers` tries, and 0 where none does.
     """
     x, _ = trial.batch(max(2, min(32, trial.size)))
     model = trial.model()
@@ -132,7 +137,14 @@ def test_mode(trial: Any) -> dict[str, Any]:
     scales = [max(float(np.std(one)), 1e-3 * float(np.abs(one).max()), 1e-12) for one, _, _ in pairs]
     random = [float(np.abs(one - two).max()) / scale for (one, two, _), scale in zip(pairs, scales, strict=True)]
     mixed = [float(np.abs(one[:1] - lone).max()) / scale for (one, _, lone), scale in zip(pairs, scales, strict=True)]
-    return {"randomness": [max(random)], "dependence": [max(mixed)]}
+    own = any(is_own(layer) for layer in model._flatten_layers(include_self=False))
+    return {"randomness": [max(random)], "dependence": [max(mixed)], "drawn": [int(own and _draws(trial, x))]}
+
+
+def _draws(trial: Any, x: Any) -> bool:
+    """Whether answers in test mode are random where Keras's own dropout and noise are taken out."""
+    model = trial.model(plain=("dropout", "noise", "augmentation"))
+    return not repeats(lambda: model.predict(x, verbose=0, batch_size=len(_first(x))))
 
 
 def _first(structure: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth.experiments.builtin.own import compared, few
+from tfhealth.experiments.builtin.own import compared, few, repeats
 from tfhealth.experiments.builtin.slopes import Slope, leak, slope_error
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 
@@ -35,6 +35,8 @@ def samples_apart(trial: Any) -> dict[str, Any]:
     if rows != 1:
         return {"leak": [np.nan], "rows": [rows]}
     tensors, places = _tensors(x), (0, count // 2)
+    if not repeats(lambda: model(tensors, training=False)):
+        raise Inapplicable("the same samples get another answer at every call")
     found = [leak(lambda: model(tensors, training=False), keras.tree.flatten(tensors), row) for row in places]
     found += [_by_exchange(model, x, row) for row in places]
     return {"leak": [max(found)], "rows": [rows]}
@@ -74,9 +76,12 @@ def losses_apart(trial: Any) -> dict[str, Any]:
 
     `broadcast` is the same where targets and predictions have unlike numbers of axes, and 0 elsewhere.
     """
+    import tensorflow as tf
+
     x, y = few(trial, _PRIME)
     worst = {"coupling": [0.0], "broadcast": [0.0]}
-    for loss, target, prediction in compared(trial.model(), x, y):
+    for loss, target, known in compared(trial.model(), x, y):
+        prediction = tf.identity(known)  # Keras's logits and mask hang on the tensor, and a row of it has neither
         whole = float(loss(target, prediction))
         each = [float(loss(target[row : row + 1], prediction[row : row + 1])) for row in range(len(prediction))]
         apart = min(abs(whole - np.mean(each)), abs(whole - np.sum(each))) / max(abs(whole), np.abs(each).mean(), 1e-12)
@@ -152,6 +157,8 @@ def gradient_check(trial: Any) -> dict[str, Any]:
             first = loss()
         if not np.isfinite(first):
             raise Inapplicable(f"the loss is {float(first)}, which has no slope")
+        if not repeats(loss):
+            raise Inapplicable("the loss is drawn: the same samples and weights have another one at every call")
         gradients = tape.gradient(first, [one.value for one in model.trainable_variables])
         return _checked(trial, model.trainable_variables, gradients, lambda: float(loss()))
 

@@ -26,7 +26,8 @@ def custom_layers(trial: Any) -> dict[str, Any]:
     in the gradient of one sample's output. restored: how far the output of one made from the configuration, with the
     same weights, differs. randomness: two calls in test mode. The last two are the largest difference over the spread
     of the output. scale: the slope of outputs in training mode on those in test mode, the mean of 16; 1 where the layer
-    has a state that training changes.
+    has a state that training changes. Of a layer that is random in test mode nothing can be compared: restored and
+    scale are NaN.
     """
     if not any(is_own(layer) for layer in trial.model()._flatten_layers(include_self=False)):
         raise Inapplicable("every layer is one of Keras's")
@@ -36,7 +37,7 @@ def custom_layers(trial: Any) -> dict[str, Any]:
     if not found:
         raise Inapplicable("no layer of your own is called by the model")
     for name in _STATISTICS[:-1]:
-        layer, worst = max(found, key=lambda pair: pair[1][name])
+        layer, worst = max(found, key=lambda pair: np.nan_to_num(pair[1][name]))
         if worst[name] > _WORTH_NAMING:
             trial.note(f"{name} is largest at the layer {layer.name} ({type(layer).__name__}): {worst[name]:.2g}")
     return {name: [numbers[name] for _, numbers in found] for name in _STATISTICS}
@@ -76,12 +77,14 @@ def _tried(trial: Any, layer: Any, args: Any, kwargs: Any) -> dict[str, float]:
         return one(*args, **kwargs, training=training)
 
     first, again = called(), called()
+    randomness = _apart(first, again)
+    repeated = randomness <= _WORTH_NAMING
     return {
         "gradient": _gradient_error(trial, layer, args, kwargs),
         "leak": leak(called, _tensors(args, kwargs), 0),
-        "restored": _restored(trial, layer, lambda one: called(one=one), first),
-        "randomness": _apart(first, again),
-        "scale": _scale(layer, first, lambda: called(True)),
+        "restored": _restored(trial, layer, lambda one: called(one=one), first) if repeated else np.nan,
+        "randomness": randomness,
+        "scale": _scale(layer, first, lambda: called(True)) if repeated else np.nan,
     }
 
 

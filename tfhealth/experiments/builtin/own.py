@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from tfhealth.experiments.builtin.slopes import along
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 
-__all__ = ["EXPERIMENTS", "compared", "few", "is_own"]
+__all__ = ["EXPERIMENTS", "compared", "few", "is_own", "repeats"]
 
 _LOGIT = 20.0  # as sure as float32 can tell
+_SAME = 1e-4  # of the size of an answer
 _SURE = 0.9  # of a class; a smoothed or clipped loss has its minimum before 1
 
 
@@ -33,6 +34,17 @@ def few(trial: Any, count: int) -> tuple[Any, Any]:
         raise Inapplicable(f"it takes {max(size, 2)} samples, and there are {min(size, trial.size)}")
     samples: tuple[Any, Any] = trial.sample(size)
     return samples
+
+
+def repeats(answer: Callable[[], Any]) -> bool:
+    """Whether nested tensors are the same when they are asked for again, also where they are NaN."""
+    import keras
+
+    pairs = [[np.asarray(one, np.float64) for one in keras.tree.flatten(answer())] for _ in range(2)]
+    return all(
+        np.allclose(one, two, rtol=0, atol=_SAME * float(np.max(np.abs(one), initial=0.0)), equal_nan=True)
+        for one, two in zip(*pairs, strict=True)
+    )
 
 
 def compared(model: Any, x: Any, y: Any, training: bool = False) -> list[tuple[Any, Any, Any]]:

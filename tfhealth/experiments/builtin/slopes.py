@@ -26,8 +26,9 @@ def slope_error(value: Callable[[float], float], derivative: float, step: float,
     """Return |derivative − central difference| over the larger of both, less what the difference is unsure of.
 
     Central differences are taken at `step`, a half and a quarter of it. Where they disagree, at a kink as of ReLU or
-    for want of digits, none is near the truth: that much of the error is forgiven, and above a tenth all of it. A
-    derivative that is not finite has the error 1.
+    for want of digits, none is near the truth: that much of the error is forgiven, and above a tenth all of it. So it
+    is where the slopes to both sides differ at the point itself: a ReLU of 0 has two. A derivative that is not finite
+    has the error 1.
 
     Args:
         value: the function along one direction, at a distance from the point.
@@ -36,13 +37,16 @@ def slope_error(value: Callable[[float], float], derivative: float, step: float,
         scale: the size of derivative below which nothing counts.
         digits: relative precision of `value`.
     """
-    ends = np.array([(value(width), value(-width)) for width in (step, step / 2, step / 4)])
-    slopes = (ends[:, 0] - ends[:, 1]) / (2 * step * np.array([1, 1 / 2, 1 / 4]))
+    widths, here = step * np.array([1, 1 / 2, 1 / 4]), value(0.0)
+    ends = np.array([(value(width), value(-width)) for width in widths])
+    slopes = (ends[:, 0] - ends[:, 1]) / (2 * widths)
+    bends = (ends.sum(1) - 2 * here) / widths  # right slope - left slope, in proportion to the width if smooth
+    kink = abs(float(2 * bends[2] - bends[1]))
     middle = float(np.median(slopes))
     if not np.isfinite(derivative):
         return Slope(1.0)
     size = max(abs(derivative), abs(middle), scale)
-    doubt = _MARGIN * (float(np.ptp(slopes)) + digits * float(np.abs(ends).max()) / step)
+    doubt = _MARGIN * (float(np.ptp(slopes)) + kink + digits * float(np.abs(ends).max()) / step)
     known = bool(doubt <= 0.1 * size)  # not where one of them is not finite either
     found = Slope(max(0.0, abs(derivative - middle) - doubt) / size if known else 0.0)
     found.unsure = not known

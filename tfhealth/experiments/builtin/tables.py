@@ -10,7 +10,7 @@ import numpy as np
 from tfhealth.experiments.model import Inapplicable
 from tfhealth.series import Floats, Ints
 
-__all__ = ["Target", "embeds", "explained", "inputs_of", "targets_of"]
+__all__ = ["Target", "embeds", "explained", "explained_by", "inputs_of", "targets_of"]
 
 _SIDE = 16  # pixels or time steps to which larger inputs are averaged
 _WORDS = 1000
@@ -84,8 +84,41 @@ def targets_of(trial: Any, y: Any, classes: Ints | None) -> list[Target]:
     return [_target(trial, one) for one in leaves]
 
 
-def explained(prediction: Any, target: Target) -> Floats:
-    """Return what each sample adds to the share of the target's spread that a prediction explains, float64[n].
+def explained_by(model: Any, x: Any, targets: list[Target], batch_size: int) -> Floats:
+    """Return what a model explains after a short training, as `explained`, in test mode or in training mode.
+
+    The better counts: moving averages, as of batch normalization, take more steps to arrive than weights, and what is
+    dropped in training is no fault of what was learned.
+    """
+    import keras
+
+    def answers(training: bool) -> list[Any]:
+        batches = [
+            keras.tree.map_structure(lambda one, at=start: keras.ops.convert_to_tensor(one[at : at + batch_size]), x)
+            for start in range(0, len(targets[0].values), batch_size)
+        ]
+        parts = [[np.asarray(one) for one in keras.tree.flatten(model(batch, training=training))] for batch in batches]
+        return [np.concatenate(ones) for ones in zip(*parts, strict=True)]
+
+    return max((explained(answers(mode), targets) for mode in (False, True)), key=lambda one: float(one.mean()))
+
+
+def explained(predictions: list[Any], targets: list[Target]) -> Floats:
+    """Return what each sample adds to the share of the targets' spread that predictions explain, float64[n].
+
+    The mean over outputs, each with its target.
+
+    Raises:
+        Inapplicable: predictions and targets are of different forms.
+    """
+    if len(predictions) != len(targets):
+        raise Inapplicable(f"there are {len(predictions)} outputs and {len(targets)} targets")
+    parts = [_explained(one, target) for one, target in zip(predictions, targets, strict=True)]
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def _explained(prediction: Any, target: Target) -> Floats:
+    """Return the same of one output.
 
     Its mean is 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; of classes that is the Brier skill score, since ŷ are probabilities. 1 is
     perfect, 0 is no better than the mean.
