@@ -16,7 +16,7 @@ demo: $(VENV)/demo system
 	@$(BIN)/tfhealth run --out $(OUT) examples/digits.py --sick
 
 test: $(VENV)/test system lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 40 $(TESTS)
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

@@ -21,7 +21,8 @@ from tfhealth.cli.github import tell_github
 from tfhealth.console import epoch_line, summary
 from tfhealth.diagnosis import evaluate
 from tfhealth.report import write_report
-from tfhealth.report.github import inert, workflow_commands
+from tfhealth.report.github import workflow_commands
+from tfhealth.report.inert import inert
 from tfhealth.report.junit import junit
 from tfhealth.report.pull_request import MOST, escape, pull_request
 from tfhealth.result import Result
