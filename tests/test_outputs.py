@@ -111,7 +111,7 @@ def test_junit_says_what_and_why():
     assert found["act.accepted"][0].attrib["message"] == (
         "suppressed: Title of ACT903: accepted at 2 of 2 activation sites: by design"
     )
-    assert found["loss.missing"][0].attrib["message"].startswith("not measured: Title of LOSS901: no loss was seen")
+    assert found["loss.missing"][0].attrib["message"].startswith("not measured: no loss was seen")
 
 
 def test_junit_of_several_runs_is_a_suite_each():
@@ -159,6 +159,8 @@ GOLD = """\
 
 **Sick: dense at 0: 9 (1 more finding, 1 suppressed finding).**
 
+Change first: Normalize dense.
+
 ⚠ The suppression of ACT904 (acme: in vain) matched nothing in this run.
 
 |  | Rule | Finding | Where | Since step | Value | Limit |
@@ -178,7 +180,7 @@ GOLD = """\
 
 | Row | Reason |
 | --- | --- |
-| loss.missing | Title of LOSS901: no loss was seen in this run |
+| loss.missing | no loss was seen in this run |
 
 </details>
 """
