@@ -220,11 +220,12 @@ def test_every_row_has_a_verdict_and_a_reason():
         ("act.absent", "not_applicable", "no activation of the kind that this rule is about"),
         ("b.guide", "guide", "Look for yourself."),
         ("b.missing", "not_measured", "Do this first."),
-        ("b.fit", "not_measured", "this version has no rule for it yet"),
-        ("b.static", "not_measured", "this version has no rule for it yet"),
-        ("b.preflight", "not_measured", "a fit does not show this: it takes an experiment, which this version does not "
-                                        "run yet"),
-        ("b.compare", "not_measured", "needs a second run to compare with, which this version does not do yet"),
+        ("b.fit", "not_measured", "no rule in force decides it"),
+        ("b.static", "not_measured", "no rule in force decides it"),
+        ("b.preflight", "not_measured", "a fit does not show this: it takes an experiment, and no rule in "
+                                        "force reads one"),
+        ("b.compare", "not_measured", "one run does not show this: `tfhealth compare RUN_BEFORE RUN` sets another "
+                                      "beside it"),
     ]  # fmt: skip
 
 

@@ -15,9 +15,9 @@ _WORST: tuple[Verdict, ...] = ("fail", "warn", "suppressed", "error", "not_measu
 
 _ANSWERS: tuple[Verdict, ...] = ("fail", "warn", "suppressed", "pass")
 
-_NEEDS_EXPERIMENT = "a fit does not show this: it takes an experiment, which this version does not run yet"
-_NEEDS_COMPARISON = "needs a second run to compare with, which this version does not do yet"
-_NO_RULE = "this version has no rule for it yet"
+_NEEDS_EXPERIMENT = "a fit does not show this: it takes an experiment, and no rule in force reads one"
+_NEEDS_COMPARISON = "one run does not show this: `tfhealth compare RUN_BEFORE RUN` sets another beside it"
+_NO_RULE = "no rule in force decides it"
 
 
 def rule_verdict(decision: Decision) -> RuleVerdict:
