@@ -68,6 +68,10 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             of the fit before, whose facts stand, with a note for each that differs.
         refresh: write report.html anew while training goes on, at most every so many seconds; another process does it,
             on another core where there is one. None: only at the end.
+        start: no step of a fit before this one is probed, but in a window; rules about the first steps are not
+            measured then.
+        windows: stretches of steps, each as (first, end) with `end` not included, of which every step is probed, beside
+            what `every` says: where you know that something happens.
         preflight: experiments before the first fit, as of `tfhealth.preflight`, whose series are judged with that fit:
             "quick", "full", names, or a mapping with any of "experiments", "budget" and "try_remedies". A callback does
             not see what `fit` is given, so it takes `data`, which must be something that can be read twice.
@@ -101,6 +105,8 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         histograms: Sequence[str] = (),
         again: Literal["new", "continue"] = "new",
         refresh: float | None = None,
+        start: int = 0,
+        windows: Sequence[tuple[int, int]] = (),
         preflight: str | Sequence[str] | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -110,12 +116,13 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
             raise UsageError(f'on_fail must be "report" or "stop", received {on_fail!r}')
         if again not in ("new", "continue"):
             raise UsageError(f'again must be "new" or "continue", received {again!r}')
-        Schedule(every, overhead)  # validates both
+        Schedule(every, overhead, start, windows)  # validates them
         if refresh is not None and not refresh > 0:
             raise UsageError(f"refresh must be a number of seconds above 0, received {refresh!r}")
         notebook.register()
         self.formats = report.parse_formats(formats)
-        self.every, self.overhead, self.on_fail, self.verbose, self.exact = every, overhead, on_fail, verbose, exact
+        self.every, self.overhead, self.start, self.windows = every, overhead, start, tuple(windows)
+        self.on_fail, self.verbose, self.exact = on_fail, verbose, exact
         self.catch_nonfinite = catch_nonfinite
         self.asked = Asked(samples, histograms)
         self.name, self.out, self.again = name, Path(DEFAULT_OUT if out is None else out), again

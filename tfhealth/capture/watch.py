@@ -47,7 +47,7 @@ class Watch:
             callback.model,
             _folder_for(callback, name),
             Plan.of(self.checklist),
-            Schedule(callback.every, callback.overhead),
+            Schedule(callback.every, callback.overhead, callback.start, callback.windows),
             name,
             callback.exact,
             self._flushed,
