@@ -18,7 +18,7 @@ def programs(module: str | None) -> dict[str, Callable[[], Any]]:
     names = [module] if module else [f"tests.clinic.{one.name}" for one in pkgutil.iter_modules(tests.clinic.__path__)]
     found = {}
     for name in names:
-        if name.endswith(("__main__", "test_clinic")):
+        if name.rpartition(".")[2].startswith(("_", "test_")):
             continue
         for key, value in vars(importlib.import_module(name)).items():
             if callable(value) and getattr(value, "__annotations__", {}).get("return") in ("Program", tuple):
