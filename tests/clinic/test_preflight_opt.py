@@ -59,7 +59,7 @@ def test_no_rate_is_suggested_where_none_learns(tmp_path):
 
 
 def test_the_settings_in_use_are_compared_with_those_around_them(tmp_path):
-    """Row opt.hyperparameters: nine settings; those around a good one are no better, those around a far too low rate are."""
+    """Row opt.hyperparameters: settings around a good rate are no better; around a far too low one some are."""
     rules, series = tried(tmp_path, network(keras.optimizers.Adam(0.02)), "hyperparameters")
     assert rules["OPT053"][0] == "pass"
     expected = [(rate, size) for rate in (0.002, 0.02, 0.2) for size in (16, 32, 64)]
