@@ -256,8 +256,8 @@ def test_one_callback_used_twice_makes_two_runs(tmp_path):
     run = load_run(callback.run_dir)
     assert run.fact("fit.initial_step") == 10
     assert run.steps.tolist() == [10, 11, 12, 13, 14]
-    rows = {row.id: row for row in callback.result.checklist}
-    assert rows["loss.at-chance"].verdict == "not_applicable"
+    rules = {rule.rule: rule for rule in callback.result.rules}
+    assert rules["LOSS001"].verdict == "not_applicable"
 
 
 def test_stop_ends_a_training_at_its_first_critical_finding(tmp_path):

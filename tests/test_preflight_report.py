@@ -61,7 +61,7 @@ def sick():
     return report(
         record(
             {
-                "test_mode": {"randomness": [0.0], "dependence": [1e-8]},
+                "test_mode": {"randomness": [0.0], "dependence": [1e-8], "drawn": [0.0]},
                 "overfit_tiny": {"loss": 2 + STOOD, "change": STOOD},
                 "shuffled_labels": {"real": FELL, "shuffled": 0.2 + 0.8 * FELL, "difference": [21.5]},
                 "learning_rate_range": {
@@ -195,7 +195,7 @@ def test_steps_of_experiments_are_not_those_of_the_training():
 
 def test_a_preflight_says_that_a_fit_shows_the_rest():
     """A rule on a step is not measured there, also one that objects to what is missing."""
-    run = record({"test_mode": {"randomness": [0.0], "dependence": [0.0]}})
+    run = record({"test_mode": {"randomness": [0.0], "dependence": [0.0], "drawn": [0.0]}})
     decided = {one.rule: (one.verdict, one.reason) for one in evaluate(load_checklist(), run).rules}
     assert decided["TRACK003"] == ("not_measured", "experiments do not show this: a fit does")
     how = "`tfhealth.preflight(model, x, y)` and `tfhealth run --preflight` do"
