@@ -162,8 +162,7 @@ def assert_predictions_repeat(model: Any, x: Any, y: Any = None, *, tolerance: f
     Example:
         >>> assert_predictions_repeat(model, x_train[:32])
     """
-    with _trial(model, x, y) as trial:
-        randomness = find("test_mode").run(trial)["randomness"][0]
+    randomness = _in_test_mode(model, x, y, "randomness")
     what = "two predictions of the same samples differ by"
     _that(randomness <= tolerance, f"{what} {randomness:.3g} of the predictions' spread, at most {tolerance:g}")
 
@@ -201,8 +200,7 @@ def assert_samples_independent(model: Any, x: Any, y: Any = None, *, tolerance: 
     Example:
         >>> assert_samples_independent(model, x_train[:32])
     """
-    with _trial(model, x, y) as trial:
-        dependence = find("test_mode").run(trial)["dependence"][0]
+    dependence = _in_test_mode(model, x, y, "dependence")
     _that(
         dependence <= tolerance,
         f"a sample alone is predicted something else than among others: {dependence:.3g} of the predictions' spread, "
@@ -281,6 +279,12 @@ def _trial(model: Any, x: Any, y: Any, note: Any = print) -> Iterator[Trial]:
     trial = Trial(_SEED, model, gathered(x, y), None, math.inf, note)
     with untouched(_SEED):
         yield trial
+
+
+def _in_test_mode(model: Any, x: Any, y: Any, statistic: str) -> float:
+    """Return one number of the experiment on predictions in test mode."""
+    with _trial(model, x, y) as trial:
+        return float(find("test_mode").run(trial)[statistic][0])
 
 
 def _that(holds: bool, otherwise: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,11 +40,7 @@ def write_report(
     """
     from tfhealth.report.formats import FORMATS, Source
 
-    source = Source(result, run, checklist)
-    makers = {
-        name: (FORMATS[name].file, functools.partial(FORMATS[name].make, source)) for name in parse_formats(formats)
-    }
-    return write_all(Path(folder), makers)
+    return write_all(Path(folder), formats, FORMATS, Source(result, run, checklist))
 
 
 def parse_formats(formats: str | Sequence[str]) -> tuple[str, ...]:

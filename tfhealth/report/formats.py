@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from tfhealth import resources
+from tfhealth.report.writing import Format
 
 # The command line asks for the names of the formats; what makes them takes half a second to load.
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tfhealth.rules.checklist import Checklist
     from tfhealth.run import Run
 
-__all__ = ["FORMATS", "Format", "Source", "page", "rendered"]
+__all__ = ["FORMATS", "Source", "page", "rendered"]
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,6 @@ def _md(source: Source) -> bytes:
     from tfhealth.report.pull_request import pull_request
 
     return pull_request([source.result]).encode()
-
-
-Of = TypeVar("Of")
-
-
-@dataclass(frozen=True)
-class Format(Generic[Of]):
-    """One kind of file: its name in the run's folder and how it is made."""
-
-    file: str
-    make: Callable[[Of], bytes]
 
 
 FORMATS: dict[str, Format[Source]] = {

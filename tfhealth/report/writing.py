@@ -1,4 +1,4 @@
-"""{format: how its bytes are made} -> files in a folder, each whole or not at all, and a line for what went wrong."""
+"""Formats and what they are made of -> files in a folder, each whole or not at all, and a line for what went wrong."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from tfhealth.errors import UsageError, nearest
 
-__all__ = ["Written", "chosen", "replace", "write_all"]
+__all__ = ["Format", "Written", "chosen", "replace", "write_all"]
 
 _LOG = logging.getLogger(__name__)
+
+
+Of = TypeVar("Of")
+
+
+@dataclass(frozen=True)
+class Format(Generic[Of]):
+    """One kind of file: its name in the folder, and how it is made."""
+
+    file: str
+    make: Callable[[Of], bytes]
 
 
 @dataclass(frozen=True)
@@ -28,13 +40,24 @@ class Written:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def write_all(folder: Path, makers: Mapping[str, tuple[str, Callable[[], bytes]]]) -> Written:
-    """Write {format: (file, what makes its bytes)} into `folder`; a format that fails does not cost the others."""
+def write_all(folder: Path, formats: str | Sequence[str], legal: Mapping[str, Format[Of]], source: Of) -> Written:
+    """Write the formats that are named into `folder`; one that fails does not cost the others.
+
+    Args:
+        folder: made where it is missing.
+        formats: names of `legal`, a list of them or one text with commas.
+        legal: every format.
+        source: what they are made of.
+
+    Raises:
+        UsageError: an unknown format, or none at all.
+    """
     written = Written()
-    for name, (file, make) in makers.items():
+    for name in chosen(formats, legal):
+        target = folder / legal[name].file
         try:
-            replace(folder / file, make())
-            written.paths[name] = folder / file
+            replace(target, legal[name].make(source))
+            written.paths[name] = target
         except Exception as error:
             _LOG.debug("%s not written", name, exc_info=True)
             written.problems[name] = f"{name.upper()} not written: {_reason(error)}"

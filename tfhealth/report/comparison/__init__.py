@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfhealth.report.writing import Written, chosen, write_all
+from tfhealth.report.writing import Written, write_all
 
 if TYPE_CHECKING:
     from tfhealth.comparison import Comparison
 
-__all__ = ["parse_formats", "write_comparison"]
+__all__ = ["write_comparison"]
 
 
 def write_comparison(
@@ -30,19 +29,4 @@ def write_comparison(
     """
     from tfhealth.report.comparison.formats import FORMATS, Source
 
-    source = Source(comparison)
-    makers = {
-        name: (FORMATS[name].file, functools.partial(FORMATS[name].make, source)) for name in parse_formats(formats)
-    }
-    return write_all(Path(folder), makers)
-
-
-def parse_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names in `formats`, a list of them or one text with commas, each once.
-
-    Raises:
-        UsageError: an unknown format, or none at all.
-    """
-    from tfhealth.report.comparison.formats import FORMATS
-
-    return chosen(formats, FORMATS)
+    return write_all(Path(folder), formats, FORMATS, Source(comparison))

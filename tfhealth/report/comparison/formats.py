@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tfhealth.report.formats import Format, rendered
+from tfhealth.report.formats import rendered
+from tfhealth.report.writing import Format
 
 if TYPE_CHECKING:
     from tfhealth.comparison import Comparison
