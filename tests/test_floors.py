@@ -32,6 +32,7 @@ FLOORS = [
     "run",
     "loading",
     "recorder",
+    "wire",
     "rules",
     "plan",
     "panels",
@@ -45,10 +46,13 @@ FLOORS = [
     "report",
     "export",
     "console",
+    "client",
     "capture",
     "preflight",
     "replay",
     "testing",
+    "store",
+    "service",
     "cli",
 ]
 """The lowest first; a floor imports itself and those below. `tfhealth/__init__` and `__main__` stand on top of all."""

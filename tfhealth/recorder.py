@@ -21,9 +21,9 @@ from tfhealth.run import Run
 from tfhealth.samples import Samples, encoded, fitted
 from tfhealth.series import Attribute, Floats, Ints, Probe, Site
 
-__all__ = ["Recorder", "run_directory"]
+__all__ = ["SCHEMA", "Recorder", "run_directory"]
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS site (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
     position INTEGER NOT NULL, attributes TEXT NOT NULL, UNIQUE (kind, name));
@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS sample (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, n
 CREATE TABLE IF NOT EXISTS histogram (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
     step INTEGER NOT NULL, data BLOB NOT NULL);
 """
+"""The tables of a run's file."""
 
 
 def run_directory(out: Path, name: str) -> Path:
@@ -63,10 +64,13 @@ class Recorder:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(target, check_same_thread=False, isolation_level=None)
         self._journal()
-        self._connection.executescript(_SCHEMA)
+        self._connection.executescript(SCHEMA)
         self._sites: dict[Site, int] = {}
         self.meta(schema_version=SCHEMA_VERSION, status="running")
-        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('started', ?)", (_json(_now()),))
+        once = {"started": _now(), "id": uuid.uuid4().hex}
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO meta VALUES (?, ?)", [(key, _json(value)) for key, value in once.items()]
+        )
 
     def _journal(self) -> None:
         # WAL survives SIGKILL and appends cheaply; network file systems refuse it.

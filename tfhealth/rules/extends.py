@@ -9,12 +9,10 @@ from tfhealth.errors import Fault, UsageError
 from tfhealth.rules.checklist import BUILT_IN
 from tfhealth.rules.installed import open_installed
 from tfhealth.rules.pack import Pack, built_in, read_pack
-from tfhealth.rules.profile import ProfileFile, read_profile
+from tfhealth.rules.profile import FILES, ProfileFile, is_path, read_profile
 from tfhealth.rules.source import MAX_DEPTH
 
 __all__ = ["Chain", "follow"]
-
-_PROFILES = (".yaml", ".yml", ".toml")
 
 
 @dataclass
@@ -73,7 +71,7 @@ class _Walk:
         if entry == BUILT_IN:
             self.chain.add(self.chain.base)
             return None
-        if not (entry.startswith(".") or "/" in entry or "\\" in entry or entry.endswith(_PROFILES)):
+        if not is_path(entry):
             try:
                 self.chain.add(open_installed(entry, self.chain.faults))
             except UsageError as error:
@@ -91,9 +89,9 @@ class _Walk:
         if path.is_dir():
             self.chain.add(read_pack(path, self.chain.faults))
             return None
-        if path.is_file() and path.suffix in _PROFILES:
+        if path.is_file() and path.suffix in FILES:
             return self._file(path, way)
-        kinds = f"neither a folder nor a file ({', '.join(_PROFILES)})"
+        kinds = f"neither a folder nor a file ({', '.join(FILES)})"
         return f"{entry!r} is {kinds}" if path.exists() else f"there is no file or folder {entry!r}"
 
     def _file(self, path: Path, way: list[Path]) -> str | None:

@@ -19,7 +19,7 @@ from tfhealth.rules.pack import Pack, built_in
 from tfhealth.rules.profile import ProfileFile
 from tfhealth.rules.resolve import resolve
 
-__all__ = ["Opened", "load_checklist", "open_rules"]
+__all__ = ["Opened", "load_checklist", "open_rules", "sent"]
 
 Named = str | os.PathLike[str]
 
@@ -99,6 +99,28 @@ def open_rules(
     checklist = resolve(chain, today or date.today())
     faults = dict.fromkeys(chain.faults)  # a pack that two profiles name is read twice
     return Opened(checklist, tuple(chain.packs), tuple(chain.profiles), tuple(faults))
+
+
+def sent(text: str) -> Checklist:
+    """Return what is in force by a profile that somebody sent as YAML.
+
+    Args:
+        text: the profile, which may name installed packs and no files; empty: the built-in rules as they are.
+
+    Raises:
+        RuleError: every fault in it.
+    """
+    if not text.strip():
+        return _built_in()
+    chain = Chain([])
+    found = profiles.from_text(text, chain.faults)
+    if found is not None and not chain.faults:
+        follow(found, chain)
+    checklist = resolve(chain, date.today())
+    errors = [fault for fault in dict.fromkeys(chain.faults) if fault.level == "error"]
+    if errors:
+        raise RuleError(errors)
+    return checklist
 
 
 def _follow(profile: Named | Mapping[str, Any], chain: Chain) -> None:

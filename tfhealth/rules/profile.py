@@ -19,9 +19,14 @@ from tfhealth.rules.checklist import BUILT_IN
 from tfhealth.rules.model import Line
 from tfhealth.rules.source import MAX_DEPTH, Source
 
-__all__ = ["PYPROJECT", "Profile", "ProfileFile", "discover", "from_mapping", "read_profile"]
+__all__ = [
+    *("FILES", "PYPROJECT", "Profile", "ProfileFile"),
+    *("discover", "from_mapping", "from_text", "is_path", "read_profile"),
+]
 
 PYPROJECT = "pyproject.toml"
+FILES = (".yaml", ".yml", ".toml")
+"""How the name of a profile's file ends."""
 
 Switch = Literal["off", "on", False, True]
 Patch = dict[str, Any]
@@ -116,6 +121,25 @@ def read_profile(path: Path, faults: list[Fault]) -> ProfileFile | None:
         faults.append(found)
         return None
     return _checked(found, shown if path.name == PYPROJECT else path.stem, path.parent, faults)
+
+
+def from_text(text: str, faults: list[Fault]) -> ProfileFile | None:
+    """Return the profile that somebody sent as YAML; it may name no file of this machine."""
+    found = source.parsed(text, "profile.yaml")
+    if isinstance(found, Fault):
+        faults.append(found)
+        return None
+    profile = _checked(found, "profile", Path(), faults)
+    named = [number for number, entry in enumerate(profile.settings.extends) if is_path(entry)]
+    what = "a file or folder cannot be named here; built-in and names of installed packs can"
+    faults += [found.fault(("extends", number), what) for number in named]
+    faults += [found.fault(("baseline",), what)] if profile.settings.baseline else []
+    return profile
+
+
+def is_path(entry: str) -> bool:
+    """Tell whether an entry of `extends` means a file or a folder, and not an installed pack."""
+    return entry.startswith(".") or "/" in entry or "\\" in entry or entry.endswith(FILES)
 
 
 def from_mapping(data: Mapping[str, Any], faults: list[Fault]) -> ProfileFile | None:

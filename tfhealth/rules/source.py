@@ -17,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode
 
 from tfhealth.errors import Fault, Level, PartError, nearest
 
-__all__ = ["MAX_DEPTH", "Source", "faults", "plain", "read"]
+__all__ = ["MAX_DEPTH", "Source", "faults", "parsed", "plain", "read"]
 
 MAX_DEPTH = 20
 _MAX_CHARACTERS = 200_000
@@ -75,6 +75,11 @@ def read(path: Path, shown: str) -> Source | Fault:
         return Fault(shown, 1, 1, "", f"cannot be read: {error}")
     if text is None:
         return Fault(shown, 1, 1, "", "cannot be read: it is no file")
+    return parsed(text, shown)
+
+
+def parsed(text: str, shown: str) -> Source | Fault:
+    """Return what a text called `shown` says; a Fault where it is no plain YAML 1.2."""
     if len(text) > _MAX_CHARACTERS:
         return Fault(shown, 1, 1, "", f"has {len(text)} characters; at most {_MAX_CHARACTERS} are read")
     try:

@@ -1,0 +1,81 @@
+"""Runs over HTTP: put what is new, ask what is held, get what was judged."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path
+
+from tfhealth.service.access import Slug, TheCaller, checked_project
+from tfhealth.service.body import TheDelta
+from tfhealth.service.state import TheService
+from tfhealth.service.tasks.task import Task
+from tfhealth.store import finding, receiving
+from tfhealth.store.receiving import unpacked
+from tfhealth.store.tables import Judgement
+from tfhealth.wire.delta import IDENTITY, Delta, Held
+from tfhealth.wire.documents import RunSummary, WhoAmI
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+
+RunId = Annotated[str, Path(pattern=f"^{IDENTITY.pattern}$", description="identity of the run")]
+
+
+@router.get("/whoami")
+def whoami(caller: TheCaller) -> WhoAmI:
+    """Say who asks, and which project is meant where none is named."""
+    return WhoAmI(name=caller.name, scope=caller.scope, project=caller.project or finding.DEFAULT_PROJECT)
+
+
+@router.get("/projects/{project}/runs/{run}/held")
+def held(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> Held:
+    """Say what is held of a run; of one that is not known, nothing."""
+    with service.database.reading() as session:
+        return receiving.held(session, checked_project(session, caller, project, "ingest"), run)
+
+
+_BODY = {"schema": Delta.model_json_schema(ref_template="#/components/schemas/{model}")}
+
+
+@router.put(
+    "/projects/{project}/runs/{run}",
+    responses={409: {"description": "rows before these are missing"}},
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": _BODY}}},
+)
+def put(project: Slug, run: RunId, delta: TheDelta, caller: TheCaller, service: TheService) -> Held:
+    """Take what is new of a run. Sent again, it changes nothing."""
+    with service.database.writing() as session:
+        owner = checked_project(session, caller, project, "ingest")
+        try:
+            found = receiving.receive(session, owner, run, delta, caller.name)
+        except receiving.GapError as error:
+            raise HTTPException(409, str(error)) from None
+        stored = finding.by_id(session, owner, run)
+        key = stored.key if stored else 0
+    service.queue.defer(Task("judge", key))
+    return found
+
+
+@router.get("/projects/{project}/runs/{run}")
+def summary(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> RunSummary:
+    """Return one run as lists show it."""
+    with service.database.reading() as session:
+        owner = checked_project(session, caller, project, "read")
+        stored = finding.by_id(session, owner, run)
+        if stored is None:
+            raise HTTPException(404, "no such run")
+        return finding.summary(stored, project)
+
+
+@router.get("/projects/{project}/runs/{run}/result")
+def result(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> dict[str, Any]:
+    """Return the verdict on a run, as `result.json` has it."""
+    with service.database.reading() as session:
+        owner = checked_project(session, caller, project, "read")
+        stored = finding.by_id(session, owner, run)
+        judgement = session.get(Judgement, stored.key) if stored else None
+        if judgement is None:
+            raise HTTPException(404, "no such run, or it was not judged yet")
+        return dict(unpacked(judgement.result))

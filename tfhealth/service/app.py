@@ -1,0 +1,57 @@
+"""Settings -> the service as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from tfhealth import __version__
+from tfhealth.service.api import runs as api_runs
+from tfhealth.service.pages import runs as page_runs
+from tfhealth.service.pages import styles
+from tfhealth.service.queue import LocalQueue
+from tfhealth.service.rooms import Rooms
+from tfhealth.service.settings import Settings
+from tfhealth.service.state import Service
+from tfhealth.store import finding
+from tfhealth.store.database import connected
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the service; the database is brought up to date when it starts.
+
+    Args:
+        settings: how it runs.
+
+    Raises:
+        UsageError: the database's URL is none.
+    """
+    database = connected(settings.database)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database.upgrade()
+        with database.writing() as session:
+            finding.project(session, finding.DEFAULT_PROJECT)
+        with Rooms(settings.workers, settings.seconds, settings.megabytes) as rooms:
+            queue = LocalQueue(database, rooms, settings.workers)
+            app.state.service = Service(settings, database, rooms, queue)
+            yield
+            queue.close()
+        database.close()
+
+    app = FastAPI(title="tfhealth", version=__version__, lifespan=lifespan)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    return app
+
+
+ROUTERS = (api_runs.router, page_runs.router, styles.router)
+"""Everything that answers."""

@@ -1,0 +1,72 @@
+"""A request's body -> a model, read within limits and checked against its digest before anything is believed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
+
+from tfhealth.service.state import TheService
+from tfhealth.wire.delta import Delta
+
+__all__ = ["TheDelta"]
+
+
+async def _delta(request: Request, service: TheService) -> Delta:
+    most = service.settings.largest_body
+    data = await _read(request, most)
+    _check_digest(request, data)
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding not in ("identity", "gzip"):
+        raise HTTPException(415, "Content-Encoding must be gzip or left out")
+    try:
+        return Delta.model_validate_json(_unpacked(data, most) if encoding == "gzip" else data)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        raise HTTPException(422, [{**fault, "loc": ["body", *fault["loc"]]} for fault in faults[:20]]) from None
+
+
+async def _read(request: Request, most: int) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
+        raise HTTPException(413, f"at most {most} bytes are taken")
+    data = bytearray()
+    try:
+        async for part in request.stream():
+            data += part
+            if len(data) > most:
+                raise HTTPException(413, f"at most {most} bytes are taken")
+    except ClientDisconnect:
+        raise HTTPException(400, "the request ended before its body did") from None
+    return bytes(data)
+
+
+def _check_digest(request: Request, data: bytes) -> None:
+    """Refuse a body that is not the one that was sent: RFC 9530."""
+    said = request.headers.get("content-digest")
+    if said is None:
+        return
+    actual = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    if said.strip() != f"sha-256=:{actual}:":
+        raise HTTPException(400, "Content-Digest does not fit the body")
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        found = unpacker.decompress(data, most)
+    except zlib.error:
+        raise HTTPException(400, "the body is not gzip") from None
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        what = f"at most {most} bytes are taken, unpacked" if unpacker.unconsumed_tail else "the gzip is cut off"
+        raise HTTPException(413 if unpacker.unconsumed_tail else 400, what)
+    return found
+
+
+TheDelta = Annotated[Delta, Depends(_delta)]
+"""A parameter of this type is given the delta in the body."""

@@ -1,0 +1,1 @@
+"""The pages that people look at: rendered here from the database, with htmx where something moves."""

@@ -1,0 +1,44 @@
+"""A template and what it shows -> a page that may load nothing from elsewhere and run nothing but our own scripts."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tfhealth import __version__, resources
+
+__all__ = ["POLICY", "page"]
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'self'; frame-src 'self'; base-uri 'none'"
+)
+"""The Content-Security-Policy of every page."""
+
+
+def page(request: Request, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+    """Return a page.
+
+    Args:
+        request: what is answered.
+        template: a file of `templates/service/`.
+        status: of the answer.
+        shown: what the template speaks of; all text in it is escaped.
+    """
+    text = _environment().get_template(f"service/{template}").render(request=request, version=__version__, **shown)
+    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})
+
+
+@functools.cache
+def _environment() -> Environment:
+    return Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(resources.templates_dir(), encoding="utf-8"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

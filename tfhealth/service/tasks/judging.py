@@ -1,0 +1,64 @@
+"""Judge a run whenever something new of it was received, or its project's profile changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from tfhealth.errors import Error
+from tfhealth.service import work
+from tfhealth.service.tasks.task import Kind, Means
+from tfhealth.store.judging import keep
+from tfhealth.store.tables import Judgement, StoredRun
+from tfhealth.store.tables.base import now
+
+__all__ = ["JUDGE"]
+
+_REST = timedelta(seconds=10)
+"""Between two judgements of a run that is going on."""
+
+_DOUBT = timedelta(minutes=10)
+"""Before a run whose judgement failed is judged again; what is received of it until then does not hasten it."""
+
+
+def _due(session: Session, at: datetime, most: int) -> Sequence[int]:
+    behind = or_(StoredRun.judged_revision.is_(None), StoredRun.judged_revision < StoredRun.revision)
+    trusted = or_(StoredRun.doubtful_until.is_(None), StoredRun.doubtful_until < at)
+    rested = or_(StoredRun.status != "running", Judgement.made.is_(None), Judgement.made < at - _REST)
+    query = (
+        select(StoredRun.key)
+        .outerjoin(Judgement, Judgement.run_key == StoredRun.key)
+        .where(behind, trusted, rested, StoredRun.revision > 0)
+        .order_by(Judgement.made.asc().nulls_first(), StoredRun.key)
+    )
+    return session.scalars(query.limit(most)).all()
+
+
+def _perform(means: Means, key: int) -> None:
+    with means.database.reading() as session:
+        stored = session.get(StoredRun, key, options=[joinedload(StoredRun.project)])
+    if stored is None:
+        return
+    try:
+        judged = means.rooms.do(work.judge, means.database.url, key, stored.project.profile)
+    except Exception as error:
+        _doubt(means, key, str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}")
+        return
+    with means.database.writing() as session:
+        current = session.get(StoredRun, key, with_for_update=True)
+        if current is not None:
+            keep(session, current, judged)
+
+
+def _doubt(means: Means, key: int, trouble: str) -> None:
+    """Write down why a run could not be judged; it must not keep the others waiting."""
+    with means.database.writing() as session:
+        stored = session.get(StoredRun, key, with_for_update=True)
+        if stored is not None:
+            stored.trouble, stored.doubtful_until, stored.changed = trouble[:1000], now() + _DOUBT, now()
+
+
+JUDGE = Kind(_due, _perform)

@@ -1,0 +1,77 @@
+"""What is done to a run in a process apart: judge it, and write its report."""
+
+from __future__ import annotations
+
+import functools
+
+from sqlalchemy.orm import undefer
+
+from tfhealth.diagnosis import evaluate
+from tfhealth.errors import RunError
+from tfhealth.report.formats import FORMATS, Source
+from tfhealth.result import Result
+from tfhealth.rules import loader
+from tfhealth.rules.checklist import Checklist
+from tfhealth.run import Run
+from tfhealth.store import runs
+from tfhealth.store.database import Database, connected
+from tfhealth.store.judging import Judged, curves, judge_name
+from tfhealth.store.receiving import unpacked
+from tfhealth.store.tables import Judgement, StoredRun
+
+__all__ = ["judge", "render"]
+
+
+def judge(url: str, key: int, profile: str) -> Judged:
+    """Judge a stored run; nothing is kept.
+
+    Args:
+        url: of the database.
+        key: the run's number.
+        profile: YAML of the profile; empty: the built-in rules as they are.
+
+    Raises:
+        RunError: there is no such run, or it cannot be read.
+        RuleError: the profile is none.
+    """
+    run, revision = _run(url, key)
+    return Judged(revision, judge_name(profile), evaluate(_checklist(profile), run), curves(run))
+
+
+def render(url: str, key: int, profile: str, format: str) -> bytes:
+    """Write a report on a stored run, by its last verdict.
+
+    Args:
+        url: of the database.
+        key: the run's number.
+        profile: the one that the verdict is by.
+        format: one of the report's formats.
+
+    Raises:
+        RunError: there is no such run, it cannot be read, or was not judged.
+    """
+    run, _ = _run(url, key)
+    with _database(url).reading() as session:
+        judgement = session.get(Judgement, key)
+    if judgement is None:
+        raise RunError("not judged yet")
+    result = Result.model_validate(unpacked(judgement.result))
+    return FORMATS[format].make(Source(result, run, _checklist(profile)))
+
+
+def _run(url: str, key: int) -> tuple[Run, int]:
+    with _database(url).reading() as session:
+        stored = session.get(StoredRun, key, options=[undefer(StoredRun.head)])
+        if stored is None:
+            raise RunError("there is no such run any more")
+        return runs.load(session, stored), stored.revision
+
+
+@functools.lru_cache(1)
+def _database(url: str) -> Database:
+    return connected(url)
+
+
+@functools.lru_cache(8)
+def _checklist(profile: str) -> Checklist:
+    return loader.sent(profile)

@@ -1,0 +1,128 @@
+"""A delta of a run -> rows in the database, whole or not at all, and only what is not there yet."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tfhealth.store.tables import Chunk, Project, StoredRun
+from tfhealth.store.tables.base import now
+from tfhealth.wire.delta import TABLES, Delta, Held, SiteRow, Stretch, digest
+
+__all__ = ["GapError", "held", "packed", "receive", "unpacked"]
+
+
+class GapError(ValueError):
+    """A delta goes on from what was not received; the sender asks what is held and sends from there."""
+
+
+def held(session: Session, project: Project, run_id: str) -> Held:
+    """Return what is held of a run; of one that is not known, nothing."""
+    found = _find(session, project, run_id, lock=False)
+    return Held(revision=0, rows=dict.fromkeys(TABLES, 0)) if found is None else _held(found)
+
+
+def receive(session: Session, project: Project, run_id: str, delta: Delta, person: str = "") -> Held:
+    """Take a delta; one that is sent again changes nothing.
+
+    Args:
+        session: one that writes.
+        project: whose run it is.
+        run_id: the run's identity.
+        delta: what is new.
+        person: who sends it.
+
+    Returns:
+        What is held now.
+
+    Raises:
+        GapError: rows between what is held and what is sent are missing.
+    """
+    run = _find(session, project, run_id, lock=True)
+    if run is None:
+        run = StoredRun(project_id=project.id, id=run_id, person=person, held={}, revision=0)
+        session.add(run)
+        session.flush()
+    taken = [_take(session, run, stretch) for stretch in delta.stretches]
+    # Meta data and sites are replaced as a whole: by who knew what is there, and not by a delta that came late.
+    heads = delta.after == run.revision and _take_head(run, delta)
+    if any(taken) or heads:
+        run.revision += 1
+        run.changed = now()
+    session.flush()
+    return _held(run)
+
+
+def _find(session: Session, project: Project, run_id: str, *, lock: bool) -> StoredRun | None:
+    query = select(StoredRun).where(StoredRun.project_id == project.id, StoredRun.id == run_id)
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def _held(run: StoredRun) -> Held:
+    rows = {table: int(run.held.get(table, 0)) for table in TABLES}
+    return Held(revision=run.revision, rows=rows, meta=run.meta_digest, sites=run.sites_digest)
+
+
+def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
+    """Keep the rows of a stretch that are not held; return whether there were any."""
+    have = int(run.held.get(stretch.table, 0))
+    if stretch.first > have + 1:
+        raise GapError(f"rows {have + 1} to {stretch.first - 1} of {stretch.table} are missing")
+    new = stretch.rows[have + 1 - stretch.first :]
+    if not new:
+        return False
+    data = packed(new)
+    session.add(Chunk(run_key=run.key, kind=stretch.table, first=have + 1, last=stretch.last, data=data))
+    run.held = {**run.held, stretch.table: stretch.last}
+    run.size += len(data)
+    return True
+
+
+def _take_head(run: StoredRun, delta: Delta) -> bool:
+    if delta.meta is None and delta.sites is None:
+        return False
+    before = unpacked(run.head) if run.head else {"meta": {}, "sites": []}
+    meta = before["meta"] if delta.meta is None else delta.meta
+    sites = before["sites"] if delta.sites is None else [site.model_dump() for site in delta.sites]
+    run.head, run.meta_digest, run.sites_digest = packed({"meta": meta, "sites": sites}), digest(meta), digest(sites)
+    _summarize(run, meta, [SiteRow.model_validate(site) for site in sites])
+    return True
+
+
+def _summarize(run: StoredRun, meta: Mapping[str, Any], sites: list[SiteRow]) -> None:
+    """Copy what lists show of a run out of what it says of itself."""
+    model = next((site.attributes.get("name") for site in sites if (site.kind, site.name) == ("fact", "model")), "")
+    run.name, run.model = _short(meta.get("name"), 200), _short(model, 200)
+    run.status = _short(meta.get("status"), 20) or "running"
+    run.started = _time(meta.get("started")) or run.started or now()
+    run.ended = _time(meta.get("ended"))
+    steps = meta.get("steps")
+    run.steps = steps if isinstance(steps, int) and 0 <= steps < 2**53 else 0
+
+
+def _short(value: object, most: int) -> str:
+    return value.replace("\0", "")[:most] if isinstance(value, str) else ""
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
+
+
+def packed(value: object) -> bytes:
+    """Return something in JSON's shape, compressed."""
+    return zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 1)
+
+
+def unpacked(data: bytes) -> Any:
+    """Return what was packed."""
+    return json.loads(zlib.decompress(data))

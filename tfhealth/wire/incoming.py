@@ -1,0 +1,67 @@
+"""What a server holds of a run -> the Run, read by what reads a run's file."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+from tfhealth import loading
+from tfhealth.recorder import SCHEMA
+from tfhealth.run import Run
+from tfhealth.wire.delta import BINARY, COLUMNS, SiteRow, Stretch
+
+__all__ = ["assembled"]
+
+
+def assembled(meta: Mapping[str, Any], sites: Iterable[SiteRow], stretches: Iterable[Stretch]) -> Run:
+    """Return the run that these rows make; its `path` is None.
+
+    What they say is judged as a file that nobody vouches for: what makes no sense goes to the run's `damage`.
+
+    Raises:
+        RunError: of a newer schema.
+        sqlite3.DatabaseError: it is no run.
+    """
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.executescript(SCHEMA)
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", [(key, _json(meta[key])) for key in meta])
+        connection.executemany(
+            "INSERT OR IGNORE INTO site (id, kind, name, position, attributes) VALUES (?, ?, ?, ?, ?)",
+            [(one.id, one.kind, one.name, one.position, _json(one.attributes)) for one in sites],
+        )
+        for stretch in stretches:
+            _insert(connection, stretch)
+        connection.execute("COMMIT")
+        return loading.read(connection)
+
+
+def _insert(connection: sqlite3.Connection, stretch: Stretch) -> None:
+    columns, binary = COLUMNS[stretch.table], BINARY[stretch.table]
+    marks = ", ".join("?" * (len(columns) + 1))
+    rows = [
+        (number, *(base64.b64decode(str(one)) if is_ else one for one, is_ in zip(row, binary, strict=True)))
+        for number, row in enumerate(stretch.rows, stretch.first)
+    ]
+    command = f"INSERT OR IGNORE INTO {stretch.table} (id, {', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+    connection.executemany(command, rows)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_loose(value), allow_nan=True)
+
+
+def _loose(value: Any) -> Any:
+    """Return strict JSON as a run's file has it: numbers that are not finite are numbers again."""
+    if isinstance(value, Mapping):
+        if set(value) == {"number"} and value["number"] in ("nan", "inf", "-inf"):
+            return float(value["number"])
+        return {key: _loose(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_loose(one) for one in value]
+    return value
