@@ -150,7 +150,8 @@ def loaded(code: str, watched: list[str]) -> list[str]:
 def test_nothing_but_capture_preflight_replay_and_testing_loads_tensorflow():
     """Every other module is imported, in one interpreter, and the whole command line is built."""
     apart = {"capture", "preflight", "replay", "testing", "__main__"}
-    names = [name for name in modules() if floor(name) not in apart]
+    # Migrations are Alembic's to run.
+    names = [name for name in modules() if floor(name) not in apart and ".migrations." not in name]
     assert len(names) > 30
     code = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
     assert loaded(f"{code}\nfrom tfhealth.cli.main import build_parser; build_parser()", ["tensorflow", "keras"]) == []
