@@ -32,6 +32,7 @@ VARIABLE = {
     "output": False,
     "trainable": True,
     "stuck": False,
+    "forgotten": False,
     "joined": False,
     "nested": False,
     "position": 3,

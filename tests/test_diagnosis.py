@@ -260,6 +260,16 @@ def test_row_is_as_bad_as_its_worst_rule(measures: list[str], expected: str):
         assert row.rules == [one.id for one in rules]
 
 
+def test_a_verdict_that_saw_nothing_of_the_loss_says_so():
+    """No fault found is no promise where both rows on the loss are open."""
+    rows = (item("loss.decreases"), item("loss.fits-task"))
+    sentence = evaluate(checklist(about("ACT901", "bad", **ERROR), rows=rows), trained(bad=WELL)).sentence
+    assert sentence == (
+        "No fault found in the 1 of 3 checklist rows that could be judged. "
+        "Whether the loss falls, and whether it fits the labels, could not be seen."
+    )
+
+
 def test_note_of_information_is_told_where_it_passes():
     """The lowest rung is no finding; the rule's reason says that it was noted."""
     result = evaluate(checklist(rule(**INFO)), trained(a=SICK))

@@ -20,7 +20,7 @@ REFERENCES = {
 
 _VARIABLE = (
     *("layer", "role", "shape", "parameters", "units", "trainable", "nested", "position", "depth", "output"),
-    *("stuck", "joined", "initializer", "expected_std", "fan_in", "regularizer", "strength"),
+    *("stuck", "forgotten", "joined", "initializer", "expected_std", "fan_in", "regularizer", "strength"),
 )
 _TASK = ("task", "labels", "evidence")
 

@@ -62,7 +62,7 @@ def _each_answer(label: Shape, prediction: Shape) -> bool:
 
 def _compared(prediction: Any, label: Any, tap: Tap) -> Iterator[tuple[Shape, Shape]]:
     """Yield the shapes of label and prediction where they meet in one operation on the way to the loss."""
-    if tap.total_loss is None or not hasattr(prediction, "graph"):
+    if not hasattr(prediction, "graph"):
         return
     ours, theirs = ({id(one) for one in _followed(tensor)} for tensor in (prediction, label))
     made = [op for tensor in _followed(label) for op in tensor.consumers() if op.type in _COMPARING]
@@ -84,6 +84,8 @@ def _followed(tensor: Any) -> list[Any]:
 
 
 def _made_later(tap: Tap) -> set[str]:
-    """Return the names of the operations that were added behind the loss: those of metrics."""
+    """Return the names of the operations that were added behind the loss, those of metrics; a loss may be unknown."""
+    if tap.total_loss is None:
+        return set()
     names = [op.name for op in tap.graph.get_operations()]
     return set(names[names.index(tap.total_loss.op.name) + 1 :])

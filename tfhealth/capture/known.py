@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfhealth.capture import facts, sites
+from tfhealth.capture.forgotten import Forgotten
 from tfhealth.capture.journal import Journal
 from tfhealth.capture.sites import Located
 from tfhealth.capture.told import Facts
@@ -30,6 +31,10 @@ class Known:
     params: Mapping[str, Any]
     told: Sequence[Facts]
     unbuilt: bool = False
+    forgotten: Forgotten = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.forgotten = Forgotten(self.journal)
 
     def record(self) -> None:
         """Record the facts of a fit that is about to begin."""
@@ -42,6 +47,18 @@ class Known:
         if not self.unbuilt:  # a layer that is not built has neither variables nor its name yet
             self._layers(layers)
         self.journal.seen([Located(site, None, weight) for site, weight in sites.frozen(self.model)])
+
+    def seen(self, located: Sequence[Located]) -> None:
+        """Record the sites of a step that is being traced."""
+        self.journal.seen(located)
+        with self.journal.guarded("forgotten"):
+            self.forgotten.noticed(located)
+
+    def record_end(self) -> None:
+        """Record what is known only when the fit is over."""
+        self.record_late()
+        with self.journal.guarded("forgotten"):
+            self.forgotten.settle()
 
     def record_late(self) -> None:
         """Record what a model that is built by its first batch has become; of others nothing is new."""

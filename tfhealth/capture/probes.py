@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -99,6 +100,8 @@ class Probes:
         if tap.handed_out:
             return
         try:
+            if isinstance(self.model, keras.Model):
+                tap.own_step(self.model, data)
             with tf.name_scope(SCOPE):
                 self._write(tap, tap.tensors(data))
         except Exception as error:  # the user's step is whole; ours is given up

@@ -121,7 +121,7 @@ class Session:
             what = f"inputs, labels, activations and loss are this worker's part of each batch, {share}"
             self.journal.note("replicas", what)
         journal = self.journal
-        told = (journal.note, journal.failed, journal.seen)
+        told = (journal.note, journal.failed, self.known.seen)
         first = -1 if journal.steps_before else self._first_step  # a run that goes on had its first step
         probes = Probes(self.model, strategy, self.plan, first, *told, max(64, 2 * self._count))
         probes.extras = Extras(self.asked, journal, probes.replicas, self.known.params)
@@ -258,7 +258,7 @@ class Session:
         with self.guarded("flush"):
             self.flush()
         self._probed = None
-        self.known.record_late()
+        self.known.record_end()
         with self.guarded("run directory"):
             cost = self.schedule.cost
             self.journal.kept(self.recorder.meta, probe_cost=cost, steps=self._first_step + self._done)

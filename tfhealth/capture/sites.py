@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from tfhealth.capture.layers import activation_name, is_normalizing, layers_belo
 from tfhealth.capture.tap import Called, Tap, Updated
 from tfhealth.series import Attribute, Site
 
-__all__ = ["FUSED_WITH_LOSS", "Located", "frozen", "fused", "locate", "untapped"]
+__all__ = ["FUSED_WITH_LOSS", "LeftOut", "Located", "frozen", "fused", "locate", "untapped"]
 
 _ROLES = ("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "kernel", "bias", "gamma", "beta", "embeddings")
 _ELEMENTWISE = {
@@ -30,14 +30,28 @@ FUSED_WITH_LOSS = _ELEMENTWISE - {"Div", "RealDiv", "SelectV2", "Sub"}
 """What a loss may begin with that TensorFlow fuses with the output; a difference from the label is not among it."""
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A variable that a step reads and gives to no optimizer, and the layer that owns it."""
+
+    variable: Any
+    layer: Any
+
+
 @dataclass(eq=False)
 class Located:
-    """A tensor with the site it belongs to; `update` is set for variables."""
+    """A tensor with the site it belongs to.
+
+    Attributes:
+        update: of a variable that an optimizer changes.
+        left_out: of a trainable one that none is given.
+    """
 
     site: Site
     tensor: Any
     attributes: dict[str, Attribute]
     update: Updated | None = None
+    left_out: LeftOut | None = None
 
 
 def locate(tap: Tap, model: Any) -> list[Located]:
@@ -59,7 +73,20 @@ def locate(tap: Tap, model: Any) -> list[Located]:
             "joined": None if meeting is None else id(layer) in meeting,
         }
         found += _variable_sites(update, attributes)
+    found += _left_out(tap, model, owner)
     return found + [Located(site, tensor, attributes) for site, tensor, attributes in outputs.locate(tap, model)]
+
+
+def _left_out(tap: Tap, model: Any, owner: Mapping[int, tuple[Any, bool]]) -> Iterator[Located]:
+    """Yield the trainable weights of layers that the step calls, of which it gives its optimizers others only."""
+    given = {id(one) for update in tap.updates for one in (update.variable, getattr(update.variable, "value", None))}
+    called = {id(call.layer) for call in tap.calls}
+    for position, variable in enumerate(model.trainable_variables if given else ()):
+        layer, nested = owner.get(id(variable), (None, False))
+        if id(layer) in called and not given & {id(variable), id(variable.value)}:
+            attributes = variable_attributes(variable, layer, nested, position)
+            attributes |= {"depth": None, "output": False, "joined": None, "forgotten": None}
+            yield Located(Site("weight", str(variable.path)), None, attributes, left_out=LeftOut(variable, layer))
 
 
 def untapped(tap: Tap) -> Iterator[tuple[str, str]]:
@@ -123,6 +150,7 @@ def variable_attributes(variable: Any, layer: Any, nested: bool, position: int) 
         "units": shape[-1] if shape else 1,
         "trainable": bool(variable.trainable),
         "stuck": False if variable.trainable else looks_drawn(variable, initializer_of(variable, layer)),
+        "forgotten": False,
         "nested": nested,
         "position": position,
         **described(variable, layer),

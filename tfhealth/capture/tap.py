@@ -63,6 +63,7 @@ class Tap:
         calls: layer calls in execution order, innermost first.
         unheard: layers and outputs of calls that showed no tensor of the step's own.
         updates: variables handed to optimizers.
+        answered: {id(model): what its first call put out}.
         y, y_pred, sample_weight: what the loss was computed from.
         data_loss, total_loss: scalars of the batch; None where the step computed no such thing.
         losses: (loss, value) of each call of a Keras loss, in order.
@@ -82,6 +83,7 @@ class Tap:
     calls: list[Called] = field(default_factory=list)
     unheard: list[tuple[Any, Any]] = field(default_factory=list)
     updates: list[Updated] = field(default_factory=list)
+    answered: dict[int, Any] = field(default_factory=dict)
     y: Any = None
     y_pred: Any = None
     sample_weight: Any = None
@@ -138,6 +140,8 @@ class Tap:
         found = self.tensors(outputs)
         if found:
             self.calls.append(Called(layer, self.tensors(inputs), found))
+            if isinstance(layer, keras.Model):
+                self.answered.setdefault(id(layer), outputs)
         else:
             self.unheard.append((layer, outputs))
 
@@ -178,6 +182,12 @@ class Tap:
         if self.y_pred is None:
             self.y, self.y_pred, self.sample_weight = self.compared
         return loss
+
+    def own_step(self, model: Any, data: Any) -> None:
+        """Take the labels of the data and what the model first answered, where a step computes its loss by itself."""
+        if self.total_loss is None and self.y_pred is None and id(model) in self.answered:
+            _, self.y, self.sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+            self.y_pred = self.answered[id(model)]
 
     def rate_used(self, optimizer: Any, rate: Any) -> None:
         """Take note of the learning rate that an optimizer is about to use; of several uses the first counts."""

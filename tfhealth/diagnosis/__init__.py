@@ -17,6 +17,8 @@ from tfhealth.run import Run
 
 __all__ = ["evaluate"]
 
+_OF_THE_LOSS = ("loss.decreases", "loss.fits-task")
+
 
 def evaluate(checklist: Checklist, run: Run, today: date | None = None) -> Result:
     """Judge a run by a checklist.
@@ -77,7 +79,8 @@ def _sentence(verdict: str, findings: Sequence[Finding], rows: Sequence[Row], su
         judged = sum(row.verdict in ("pass", "suppressed") for row in rows)
         if verdict == "pass":
             but = f", but for {accepted}" if suppressed else ""
-            return f"No fault found in the {judged} of {len(rows)} checklist rows that could be judged{but}."
+            found = f"No fault found in the {judged} of {len(rows)} checklist rows that could be judged{but}."
+            return found + _unseen(rows)
         return "Nothing could be judged: the run holds no probe that a rule could use."
     lead = findings[0]
     word = "Sick" if verdict == "fail" else "Worth a look"
@@ -85,6 +88,13 @@ def _sentence(verdict: str, findings: Sequence[Finding], rows: Sequence[Row], su
     more = [f"{others} more finding{'s' if others != 1 else ''}"] if others else []
     more += [accepted] if suppressed else []
     return f"{word}: {lead.message.rstrip('.')}" + (f" ({', '.join(more)})." if more else ".")
+
+
+def _unseen(rows: Sequence[Row]) -> str:
+    """Return what a verdict without a fault must say where nothing could be seen of the loss."""
+    verdicts = {row.id: row.verdict for row in rows}
+    blind = all(verdicts.get(row) == "not_measured" for row in _OF_THE_LOSS)
+    return " Whether the loss falls, and whether it fits the labels, could not be seen." if blind else ""
 
 
 def _run_info(run: Run) -> RunInfo:
