@@ -23,8 +23,8 @@ def rate_of(optimizer: Any) -> float:
     """Return the learning rate; of a schedule the highest that it reaches in 10,000 steps."""
     given = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate  # a schedule is seen nowhere else
     if isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
-        return max(float(given(step)) for step in (0, 1, 10, 100, 1000, 10_000))
-    return float(optimizer.learning_rate)
+        return max(float(np.asarray(given(step))) for step in (0, 1, 10, 100, 1000, 10_000))
+    return float(np.asarray(optimizer.learning_rate))  # which a strategy mirrors
 
 
 def restarter(model: Any) -> Callable[[], None]:

@@ -15,12 +15,13 @@ import keras
 import numpy as np
 
 from tfhealth.experiments import Inapplicable
-from tfhealth.preflight.clones import cloned, compiled_like
+from tfhealth.preflight.clones import cloned
+from tfhealth.preflight.compiled import compiled_like
 from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter
 from tfhealth.preflight.penalties import scaled
 from tfhealth.preflight.plain import EXTRAS, plainly
 from tfhealth.preflight.precision import NOISE, precise
-from tfhealth.preflight.source import Samples, rows_of
+from tfhealth.preflight.source import Samples, fed, rows_of
 from tfhealth.preflight.steps import drawn, ready, stepped
 from tfhealth.preflight.targets import classes_of, loss_name
 from tfhealth.preflight.variants import resized, widened
@@ -201,6 +202,19 @@ class Trial:
             losses.append(stepped(model, rows_of(x, rows), rows_of(y, rows), weights))
         return np.array(losses)
 
+    def fit(self, model: Any, x: Any, y: Any) -> None:
+        """Train a clone for an epoch as the caller would, by `fit`."""
+        self.check_time()
+        model.fit(fed(x), y, batch_size=self.batch_size, verbose=0)
+
+    def evaluate(self, model: Any, x: Any, y: Any) -> None:
+        """Evaluate a clone, where it has what that takes: a loss, or a test step of its own."""
+        self.check_time()
+        if model._compile_loss is None and type(model).test_step is keras.Model.test_step:
+            self.note(f"evaluate: {type(model).__name__} is compiled without a loss and has no test_step of its own")
+        else:
+            model.evaluate(fed(x), y, batch_size=self.batch_size, verbose=0)
+
     def restart(self, model: Any) -> Callable[[], None]:
         """Build a clone and its optimizer; return what puts both back to where they are now, for another training."""
         if not model.built:
@@ -212,6 +226,17 @@ class Trial:
         self.check_time()
         model.reset_metrics()
         return float(model.test_on_batch(x, y, return_dict=True)["loss"])
+
+    def predictions(self, model: Any, x: Any, batch_size: int = 32) -> list[Any]:
+        """Return what a clone predicts of these samples in test mode: an array for each output.
+
+        Raises:
+            Inapplicable: it has no `call`.
+        """
+        self.check_time()
+        if type(model).call is keras.Model.call:
+            raise Inapplicable(f"{type(model).__name__} has no call(), so that it predicts nothing")
+        return [np.asarray(one) for one in keras.tree.flatten(model.predict(fed(x), batch_size=batch_size, verbose=0))]
 
     def optimizer(self, **changes: Any) -> Any:
         """Return an optimizer like the caller's that took no step, with other settings, e.g. `learning_rate=0.1`."""
@@ -225,7 +250,7 @@ class Trial:
     @property
     def trained(self) -> bool:
         """Whether the caller's model took a step of its training already."""
-        return int(self._model.optimizer.iterations) > 0
+        return int(np.asarray(self._model.optimizer.iterations)) > 0  # which a strategy mirrors
 
     @cached_property
     def extras(self) -> list[str]:
@@ -240,7 +265,7 @@ class Trial:
             return math.log(2)
         if name not in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
             return None
-        units = self.model().predict(self.batch(1)[0], verbose=0).shape[-1]
+        units = self.predictions(self.model(), self.batch(1)[0])[0].shape[-1]
         return math.log(units) if units > 1 else None
 
     def note(self, why: str) -> None:

@@ -20,11 +20,12 @@ _FEWEST = 20  # pairs in a stretch
 _NEAR = 5  # neighbors of a sample
 _DEALT = 100  # times that targets are dealt out at random
 _TIMES = 3  # as likely as its label is what contradicts it
+_EQUAL = 1 - 1e-6  # float32 has no more digits
 _SHIFTS = (-3, -2, -1, 1, 2, 3)
 
 
 @experiment(
-    *("score", "chance", "certainty", "agreement", "attached", "moved"),
+    *("score", "chance", "certainty", "agreement", "attached", "moved", "given"),
     doc="how well simple models foretell targets, beside the same targets dealt out at random or moved by a few rows",
 )
 def relation(trial: Any) -> dict[str, Any]:
@@ -37,7 +38,8 @@ def relation(trial: Any) -> dict[str, Any]:
     `agreement` is Moran's I over five nearest neighbors: the mean of (y_i − ȳ)·(y_j − ȳ) divided by the mean of
     |y − ȳ|²; 1 where neighbors have the same target, 0 where any. `attached` is its distance from chance, as above.
     `moved` is how much better targets fit that are moved by one to three rows, in standard errors, in all of the data
-    or a stretch of it.
+    or a stretch of it. `given` is the share of a target's spread that a single column of the inputs has, in a straight
+    line: 1 where the column is the target.
     """
     rows = _stretches(trial.size)
     table, target = probes.read(trial, rows)
@@ -57,7 +59,34 @@ def relation(trial: Any) -> dict[str, Any]:
         "agreement": [agreement],
         "attached": [_apart(agreement, shuffled)],
         "moved": [0.0 if alone else _moved(target, near[:, :_NEAR])],
+        "given": [_given(trial, rows)],
     }
+
+
+def _given(trial: Any, rows: Ints) -> float:
+    """Return the largest r² of a column of the inputs with a target of one number or of three classes or more.
+
+    0 where there is one column alone, which may well be all that it takes, and where the targets are something else.
+    """
+    import keras
+
+    x, y = trial.rows(rows)
+    leaves = [np.asarray(one) for one in keras.tree.flatten(y) if one is not None]
+    target = trial.classes[rows] if trial.classes is not None else leaves[0]
+    if len(leaves) != 1 or target.size != len(target) or len(np.unique(target)) < 3:
+        return 0.0
+    parts = [trial.features(one) for one in keras.tree.flatten(x) if np.asarray(one).ndim <= 2]
+    columns = np.concatenate([np.empty((len(target), 0)), *parts], axis=1)
+    if columns.shape[1] < 2:
+        return 0.0
+    centered, wanted = columns - columns.mean(0), target.reshape(-1) - target.mean()
+    sizes = np.linalg.norm(centered, axis=0) * np.linalg.norm(wanted)
+    shares = (wanted @ centered / np.where(sizes > 0, sizes, np.inf)) ** 2
+    if shares.max() > _EQUAL:
+        trial.note(
+            f"column {int(shares.argmax())} of the inputs, counted from 0, is the target, or that times a number"
+        )
+    return float(shares.max())
 
 
 @experiment("share", "low", doc="the share of labels that a linear model and a sample's neighbors agree to contradict")
