@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfhealth.preflight.twins import copied
@@ -81,7 +80,9 @@ def _made(value: Any, held: dict[int, Any]) -> Any:
     if isinstance(value, keras.Loss):
         return loss_like(value)
     if isinstance(value, keras.Variable):
-        return keras.Variable(np.array(value), dtype=value.dtype, trainable=value.trainable, name=value.name)
+        return keras.Variable(
+            tf.convert_to_tensor(value).numpy(), dtype=value.dtype, trainable=value.trainable, name=value.name
+        )
     if isinstance(value, tf.Variable):
         return tf.Variable(value, trainable=value.trainable)
     if isinstance(value, types.MethodType):

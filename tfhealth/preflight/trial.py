@@ -17,7 +17,7 @@ import numpy as np
 from tfhealth.experiments import Inapplicable
 from tfhealth.preflight.clones import cloned
 from tfhealth.preflight.compiled import compiled_like
-from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter
+from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter, stepped_already
 from tfhealth.preflight.penalties import scaled
 from tfhealth.preflight.plain import EXTRAS, plainly
 from tfhealth.preflight.precision import NOISE, precise
@@ -250,7 +250,7 @@ class Trial:
     @property
     def trained(self) -> bool:
         """Whether the caller's model took a step of its training already."""
-        return int(np.asarray(self._model.optimizer.iterations)) > 0  # which a strategy mirrors
+        return stepped_already(self._model.optimizer)
 
     @cached_property
     def extras(self) -> list[str]:
