@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import tfhealth
 from tests.models import KINDS, data, quiet
 from tests.replicated import replicated_step
 from tfhealth import HealthCallback, watch
@@ -93,6 +94,22 @@ def compared_loops(strategy, out):
     return {"differences": differences(strategy, plain, watched), **watched[2]}
 
 
+def tried_before(strategy, out):
+    """Return which rules of a quick preflight fail, its notes, and what it changed in a model of a strategy."""
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(3, "softmax")])
+        model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(96, 8)).astype("float32")
+    before = [one.numpy() for one in model.variables]
+    names = "smoke,test_mode,first_loss,learning_rate_range"
+    result = tfhealth.preflight(model, x, x[:, :3].argmax(1), names, out=out, formats="json", budget=600, verbose=0)
+    return {
+        "fails": [one.rule for one in result.findings if one.verdict == "fail"],
+        "notes": [one["why"] for one in result.notes if one["subject"].startswith("experiment")],
+        "changed": sum(not np.array_equal(one, two.numpy()) for one, two in zip(before, model.variables, strict=True)),
+    }
+
+
 def outcome(*arguments, **settings):
     """Return the name of the exception that a training ends with."""
     try:
@@ -117,6 +134,7 @@ def main(out):
         "alone": trained("residual", None, out, exact=False)[2],
         "uneven alone": trained("residual", None, out, exact=False, samples=63)[2],
         "loop": compared_loops(two, out),
+        "preflight": tried_before(two, out),
         "ends": [outcome("residual", two, out, executions=2, exact=exact) for exact in (None, False)],
     }
     print(json.dumps(found))

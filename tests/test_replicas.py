@@ -46,6 +46,11 @@ def test_training_on_two_replicas_is_bit_identical(name, mirrored):
     assert load_run(mirrored[name]["folder"]).steps.tolist() == list(range(8))
 
 
+def test_a_model_of_a_strategy_is_tried_before_its_training(mirrored):
+    """On clones that one device holds; the model's own variables are mirrored, and stay as they were."""
+    assert mirrored["preflight"] == {"fails": [], "notes": [], "changed": 0}
+
+
 def values(run, *steps):
     """Return {(kind, name, statistic): values} at these steps of a run, without what the machine took."""
     found = {}

@@ -228,6 +228,26 @@ def test_a_gradient_that_is_no_slope_is_found(layer, tmp_path):
     assert "/front/" in notes(result, "gradient_check")
 
 
+class Rounded(layers.Layer):
+    """Has steps where it should have a slope; lets the gradient pass all the same, if it is told so."""
+
+    def __init__(self, passing, **kwargs):
+        super().__init__(**kwargs)
+        self.passing = passing
+
+    def call(self, x):
+        return x + ops.stop_gradient(ops.round(x) - x) if self.passing else ops.round(x)
+
+
+@pytest.mark.parametrize(("passing", "expected"), [(False, "fail"), (True, "pass")])
+def test_weights_that_no_gradient_reaches_are_found(passing, expected, tmp_path):
+    """Behind steps the slope is 0, and so the gradient is right; but it trains nothing."""
+    result = tried(tmp_path, network(layers.Dense(8, "sigmoid", name="front"), Rounded(passing)), "gradient_check")
+    assert verdicts(result, "ARCH095") == [expected]
+    assert (row(result, "arch.frozen") == "fail") == (not passing)
+    assert ("no gradient reaches" in notes(result, "gradient_check")) == (not passing)
+
+
 def test_a_unit_at_its_kink_is_not_checked(tmp_path):
     """Black pixels and a bias of 0 put ReLU where it has two slopes; what lies behind it is checked all the same."""
     black = np.where(IMAGES > 0.5, IMAGES, 0)

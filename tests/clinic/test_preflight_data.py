@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import sys
 
@@ -14,8 +15,8 @@ from sklearn.datasets import load_digits
 import tfhealth
 from tests.models import Unbuilt
 from tfhealth import load_run
-from tfhealth.experiments.builtin import corpus
-from tfhealth.experiments.builtin.tables import Target, explained, explained_by
+from tfhealth.experiments.builtin.images import standard_images
+from tfhealth.experiments.builtin.tables import Target, answered, explained
 from tfhealth.series import Probe, Site
 
 RNG = np.random.default_rng(0)
@@ -252,6 +253,24 @@ def test_labels_that_overlap_are_not_called_wrong(tmp_path):
     assert row(tried(tmp_path, "label_noise", network(), x, y), "data.label-noise") == "pass"
 
 
+def test_labels_that_nothing_foretells_are_not_called_wrong(tmp_path):
+    """What knows nothing of labels cannot contradict them: the rule does not apply, and another row says why."""
+    rng = np.random.default_rng(0)
+    result = tried(tmp_path, "label_noise", network(), rng.normal(size=(256, 8)), rng.integers(0, 2, 256))
+    assert verdicts(result, "DATA056") == ["not_applicable"]
+
+
+def test_a_target_among_the_inputs_is_named(tmp_path):
+    """Of classes and of numbers; a column that goes along with the target is none, nor is the only one there is."""
+    wide, line = {"shape": (9,)}, np.linspace(0, 1, 200)[:, None]
+    for model, y in ((network(**wide), Y), (network(out=layers.Dense(1), loss="mse", **wide), NUMBERS)):
+        for column, expected in ((3 * y.reshape(-1, 1) - 1, "fail"), (y.reshape(-1, 1) + X[:, :1], "pass")):
+            result = tried(tmp_path, "relation", model, np.hstack([X, column]).astype("float32"), y)
+            assert verdicts(result, "DATA061") == [expected]
+    narrow = network(out=layers.Dense(1), loss="mse", shape=(1,))
+    assert verdicts(tried(tmp_path, "relation", narrow, line, 2 * line), "DATA061") == ["pass"]
+
+
 def test_without_scikit_learn_it_says_what_to_install(tmp_path, monkeypatch):
     """What takes it is not measured; digits are generated."""
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
@@ -311,23 +330,29 @@ def test_a_sound_architecture_learns_digits(name, tmp_path):
     """In the form of its own inputs and targets."""
     model, data = RELATED[name]
     result = tried(tmp_path, "standard_corpus", model(), *data)
-    assert (row(result, "data.standard-corpus"), notes(result)) == ("pass", [])
+    (told,) = notes(result)
+    assert (row(result, "data.standard-corpus"), told[:25]) == ("pass", "of scikit-learn's digits a")
     assert value(result, "standard_corpus", "score")[0] > 0.3
 
 
-def test_keras_own_digits_are_taken_for_larger_images(tmp_path, monkeypatch):
-    """Where its file is on disk; nothing is fetched."""
+def test_images_that_keras_has_on_disk_are_taken_for_larger_inputs(tmp_path, monkeypatch):
+    """Where its files are there; nothing is fetched. After CIFAR-10 come digits, which are easier."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    (tmp_path / "datasets").mkdir()
-    images = np.zeros((40, 28, 28), np.uint8)
-    images[:, 3] = 255
-    np.savez(tmp_path / "datasets" / "mnist.npz", x_test=images, y_test=np.arange(40) % 2)
+    folder = tmp_path / "datasets" / "cifar-10-batches-py-target" / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    classes = np.arange(40) % 10
+    np.savez(tmp_path / "datasets" / "mnist.npz", x_test=np.zeros((40, 28, 28), np.uint8), y_test=classes)
+    pixels = np.arange(40 * 3072).reshape(40, 3072).astype(np.uint8)
+    (folder / "test_batch").write_bytes(pickle.dumps({b"data": pixels, b"labels": list(classes)}))
 
-    class Trial:
-        seed, classes = 1, None
+    def found(shape):
+        return [(name.split(",")[0], images.shape) for name, images, _ in standard_images(shape, 1)]
 
-    assert corpus._digits(Trial(), 28)[0].shape == (40, 28, 28)
-    assert corpus._digits(Trial(), 8)[0].shape == (1300, 8, 8)
+    small, mnist = ("scikit-learn's digits", (1797, 8, 8, 1)), ("MNIST", (40, 28, 28, 1))
+    assert [found((8, 8, 1)), found((28, 28, 1))] == [[small], [mnist]]
+    assert found((32, 32, 3)) == [("CIFAR-10", (40, 32, 32, 3)), mnist]
+    _, images, _ = next(standard_images((32, 32, 3), 1))
+    assert list(images[0, 0, 0]) == [pixels[0, 0], pixels[0, 1024], pixels[0, 2048]]
 
 
 RIVALS = ("ARCH091", "ARCH092", "ARCH093", "ARCH094")
@@ -338,7 +363,7 @@ def test_a_sound_model_keeps_up_with_simple_ones(name, tmp_path):
     """It is ahead of the mean, and not far behind a small network and a linear model."""
     model, data = RELATED[name]
     result = tried(tmp_path, "rivals", model(), *data)
-    assert (verdicts(result, *RIVALS), notes(result)) == (4 * ["pass"], [])
+    assert (verdicts(result, *RIVALS), len(notes(result))) == (4 * ["pass"], 1)
     assert value(result, "rivals", "own")[0] > 0.3
 
 
@@ -365,4 +390,4 @@ def test_moving_averages_need_not_have_arrived():
     target = Target(column)
     moved = (100 + 10 * column).astype("float32")
     assert explained([model.predict(moved, verbose=0)], [target]).mean() < 0
-    assert explained_by(model, moved, [target], 64).mean() > 0.9
+    assert explained(answered(model, moved, [target], 64), [target]).mean() > 0.9

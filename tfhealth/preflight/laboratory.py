@@ -20,7 +20,8 @@ from tfhealth.capture import facts
 from tfhealth.capture.ahead import trying
 from tfhealth.experiments import Experiment, Inapplicable, find
 from tfhealth.preflight.source import Samples
-from tfhealth.preflight.trial import OutOfTime, Trial
+from tfhealth.preflight.supply import OutOfTime
+from tfhealth.preflight.trial import Trial
 from tfhealth.preflight.untouched import untouched
 from tfhealth.recorder import Recorder
 from tfhealth.series import Floats, Probe, Site

@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-__all__ = ["optimizer_like", "rate_of", "restarter"]
+__all__ = ["optimizer_like", "rate_of", "restarter", "stepped_already"]
 
 
 def optimizer_like(optimizer: Any, changes: Mapping[str, Any]) -> Any:
@@ -23,8 +24,13 @@ def rate_of(optimizer: Any) -> float:
     """Return the learning rate; of a schedule the highest that it reaches in 10,000 steps."""
     given = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate  # a schedule is seen nowhere else
     if isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
-        return max(float(given(step)) for step in (0, 1, 10, 100, 1000, 10_000))
-    return float(optimizer.learning_rate)
+        return max(float(tf.convert_to_tensor(given(step))) for step in (0, 1, 10, 100, 1000, 10_000))
+    return float(tf.convert_to_tensor(optimizer.learning_rate))  # which a strategy mirrors
+
+
+def stepped_already(optimizer: Any) -> bool:
+    """Whether an optimizer took a step."""
+    return int(tf.convert_to_tensor(optimizer.iterations)) > 0  # which a strategy mirrors
 
 
 def restarter(model: Any) -> Callable[[], None]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from tfhealth.preflight.clones import cloned, compiled_like, layered
+from tfhealth.preflight.clones import cloned, layered
+from tfhealth.preflight.compiled import compiled_like
 from tfhealth.preflight.plain import plainly
 from tfhealth.preflight.twins import double
 

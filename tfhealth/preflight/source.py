@@ -17,7 +17,7 @@ from tfhealth.errors import UsageError
 from tfhealth.preflight.datasets import twin, undrawn
 from tfhealth.series import Ints
 
-__all__ = ["MOST_BYTES", "MOST_SAMPLES", "Samples", "gathered", "rows_of"]
+__all__ = ["MOST_BYTES", "MOST_SAMPLES", "Samples", "fed", "gathered", "rows_of"]
 
 MOST_SAMPLES = 4096
 MOST_BYTES = 256 * 2**20
@@ -76,6 +76,11 @@ def gathered(x: Any, y: Any = None, name: str = "x", until: float = math.inf) ->
 def rows_of(part: Any, rows: Ints) -> Any:
     """Return these rows of every array of a structure, each an array of its own; None stays."""
     return None if part is None else keras.tree.map_structure(lambda one: _taken(one, rows), part)
+
+
+def fed(x: Any) -> Any:
+    """Return inputs as `fit` and `predict` take them: text as tensors, of which Keras wants no arrays."""
+    return keras.tree.map_structure(lambda one: tf.constant(one) if np.asarray(one).dtype.kind in "OSU" else one, x)
 
 
 def _batches(x: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,28 +14,26 @@ import keras
 import numpy as np
 
 from tfhealth.experiments import Inapplicable
-from tfhealth.preflight.clones import cloned, compiled_like
-from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter
+from tfhealth.preflight.clones import cloned
+from tfhealth.preflight.compiled import compiled_like
+from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter, stepped_already
 from tfhealth.preflight.penalties import scaled
 from tfhealth.preflight.plain import EXTRAS, plainly
 from tfhealth.preflight.precision import NOISE, precise
-from tfhealth.preflight.source import Samples, rows_of
+from tfhealth.preflight.source import Samples, fed, rows_of
 from tfhealth.preflight.steps import drawn, ready, stepped
+from tfhealth.preflight.supply import Supply
 from tfhealth.preflight.targets import classes_of, loss_name
 from tfhealth.preflight.variants import resized, widened
 from tfhealth.series import Floats, Ints
 
-__all__ = ["OutOfTime", "Trial"]
+__all__ = ["Trial"]
 
 _COLORS = re.compile(r"\x1b\[\d*m")  # in errors of Keras's
 
 
-class OutOfTime(Exception):  # noqa: N818 - no error, but the end of the work
-    """Ends an experiment for which no time is left."""
-
-
 @dataclass(frozen=True, eq=False)
-class Trial:
+class Trial(Supply):
     """What an experiment is given; nothing that it does with it reaches the caller's model or data.
 
     Attributes:
@@ -101,40 +98,6 @@ class Trial:
         self.check_time()
         return resized(self._model, sizes)
 
-    def batch(self, n: int) -> tuple[Any, Any]:
-        """Return (x, y) of the first n samples, or of all where there are fewer: NumPy arrays, structured as given."""
-        return self._rows(self._samples, np.arange(min(n, len(self._samples))))
-
-    def sample(self, n: int) -> tuple[Any, Any]:
-        """Return (x, y) of n samples from all over the data, in random order, the same at each call."""
-        rows = np.random.default_rng(self.seed).permutation(len(self._samples))[:n]
-        return self._rows(self._samples, rows)
-
-    def rows(self, numbers: Ints) -> tuple[Any, Any]:
-        """Return (x, y) of the samples with these numbers, int64[n], counted from 0 as in `batch`."""
-        return self._rows(self._samples, numbers)
-
-    def validation(self, n: int) -> tuple[Any, Any] | None:
-        """Return (x, y) of n samples of the validation data in random order; None where none were given."""
-        if self._validation is None:
-            return None
-        rows = np.random.default_rng(self.seed).permutation(len(self._validation))[:n]
-        return self._rows(self._validation, rows)
-
-    def _rows(self, samples: Samples, rows: Ints) -> tuple[Any, Any]:
-        self.check_time()
-        return rows_of(samples.x, rows), rows_of(samples.y, rows)
-
-    @property
-    def size(self) -> int:
-        """Samples that `batch` and `sample` can give."""
-        return len(self._samples)
-
-    @property
-    def batch_size(self) -> int:
-        """Samples a batch of the caller's data; Keras's 32 for arrays."""
-        return self._samples.batch_size
-
     @cached_property
     def classes(self) -> Ints | None:
         """The class of each sample, int64[n], in the order of `batch`; None where the model has no single class output.
@@ -145,17 +108,6 @@ class Trial:
         if y is None or len(keras.tree.flatten(y)) != 1:
             return None
         return classes_of(np.asarray(keras.tree.flatten(y)[0]), loss_name(self._model.loss))
-
-    def features(self, x: Any) -> Floats:
-        """Return inputs as one table, float64[n, d], every number of a sample side by side.
-
-        Raises:
-            Inapplicable: they are text or other things that are no numbers.
-        """
-        arrays = [np.asarray(one) for one in keras.tree.flatten(x)]
-        if not all(one.dtype.kind in "biuf" for one in arrays):
-            raise Inapplicable("the inputs are no numbers")
-        return np.concatenate([one.reshape(len(one), -1).astype(np.float64) for one in arrays], axis=1)
 
     def learn(
         self,
@@ -201,6 +153,19 @@ class Trial:
             losses.append(stepped(model, rows_of(x, rows), rows_of(y, rows), weights))
         return np.array(losses)
 
+    def fit(self, model: Any, x: Any, y: Any) -> None:
+        """Train a clone for an epoch as the caller would, by `fit`."""
+        self.check_time()
+        model.fit(fed(x), y, batch_size=self.batch_size, verbose=0)
+
+    def evaluate(self, model: Any, x: Any, y: Any) -> None:
+        """Evaluate a clone, where it has what that takes: a loss, or a test step of its own."""
+        self.check_time()
+        if model._compile_loss is None and type(model).test_step is keras.Model.test_step:
+            self.note(f"evaluate: {type(model).__name__} is compiled without a loss and has no test_step of its own")
+        else:
+            model.evaluate(fed(x), y, batch_size=self.batch_size, verbose=0)
+
     def restart(self, model: Any) -> Callable[[], None]:
         """Build a clone and its optimizer; return what puts both back to where they are now, for another training."""
         if not model.built:
@@ -212,6 +177,17 @@ class Trial:
         self.check_time()
         model.reset_metrics()
         return float(model.test_on_batch(x, y, return_dict=True)["loss"])
+
+    def predictions(self, model: Any, x: Any, batch_size: int = 32) -> list[Any]:
+        """Return what a clone predicts of these samples in test mode: an array for each output.
+
+        Raises:
+            Inapplicable: it has no `call`.
+        """
+        self.check_time()
+        if type(model).call is keras.Model.call:
+            raise Inapplicable(f"{type(model).__name__} has no call(), so that it predicts nothing")
+        return [np.asarray(one) for one in keras.tree.flatten(model.predict(fed(x), batch_size=batch_size, verbose=0))]
 
     def optimizer(self, **changes: Any) -> Any:
         """Return an optimizer like the caller's that took no step, with other settings, e.g. `learning_rate=0.1`."""
@@ -225,7 +201,7 @@ class Trial:
     @property
     def trained(self) -> bool:
         """Whether the caller's model took a step of its training already."""
-        return int(self._model.optimizer.iterations) > 0
+        return stepped_already(self._model.optimizer)
 
     @cached_property
     def extras(self) -> list[str]:
@@ -240,15 +216,10 @@ class Trial:
             return math.log(2)
         if name not in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
             return None
-        units = self.model().predict(self.batch(1)[0], verbose=0).shape[-1]
+        units = self.predictions(self.model(), self.batch(1)[0])[0].shape[-1]
         return math.log(units) if units > 1 else None
 
     def note(self, why: str) -> None:
         """Say something in the notes of the run: what an experiment met that its numbers do not tell."""
         text = " ".join(_COLORS.sub("", why).split())  # TensorFlow says the cause at the end, Python at the beginning
         self._note(text if len(text) <= 500 else f"{text[:250]} … {text[-250:]}")
-
-    def check_time(self) -> None:
-        """Raise where no time is left; whoever takes many steps calls this before each."""
-        if time.monotonic() > self._deadline:
-            raise OutOfTime

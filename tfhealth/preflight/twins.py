@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from tfhealth.preflight.adapted import words_of
+
 __all__ = ["copied", "double"]
 
 
@@ -47,6 +49,7 @@ def _made(layer: Any, config: Any, dtype: str | None) -> Any:
     if twin is None or (given is not None and not _of_keras(layer) and _given(twin) != given):
         twin = type(layer)(**given)
         twin.name = layer.name
+    words_of(layer, twin)
     return twin
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from tfhealth.experiments.builtin.tables import Target, explained, explained_by, inputs_of, targets_of
+from tfhealth.experiments.builtin.tables import Target, answered, correct, explained, inputs_of, targets_of
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 from tfhealth.series import Floats
 
@@ -18,6 +19,8 @@ _STEPS = 300
 _MOST = 1000
 _FEWEST = 40
 _UNITS = 64
+_FOLDS = 4
+_SMOOTHING = 0.01  # of the largest variance of a column, added to each: some columns do not vary at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +45,28 @@ class _Split:
 
 @experiment(
     *("own", "simple", "baseline", "own_certainty", "simple_certainty", "behind_simple", "behind_baseline"),
+    *("own_correct", "majority_correct", "baseline_correct"),
     quick=False,
-    doc="how much of held out targets the model explains after 300 steps, beside a small network and a linear model",
+    doc="how much of held out targets the model explains after 300 steps, beside a small network and simple models",
 )
 def rivals(trial: Any) -> dict[str, Any]:
     """Yield which share of the targets' spread is explained on a quarter of up to 1,000 samples, which is held out.
 
     1 is perfect, 0 what the mean or the shares of the classes explain; of classes it is the Brier skill score. `own` is
     a fresh clone of the model after 300 steps; `simple` a network of one hidden layer with 64 units after as many;
-    `baseline` the better of ridge regression and, where inputs are sequences of numbers, their last value. Each
-    certainty is that share, and each `behind_…` the rival's lead over the model, in standard errors over samples.
+    `baseline` the best of ridge regression, of naive Bayes where targets are classes and scikit-learn is
+    installed, and of ridge regression on the last value where inputs are sequences of numbers. Each certainty is that
+    share, and each `behind_…` the rival's lead over the model, in standard errors over samples. `…_correct` is the
+    share of held out samples that is put into the right class, by the model, by whoever always says the most frequent
+    one, and by the baseline; NaN where targets are no classes.
     """
     split = _split(trial)
-    own = _own(trial, split)
+    answers = _own(trial, split)
+    own = explained(answers, split.asked_targets)
     simple = explained(_network(trial, split), split.asked_targets)
-    baseline = _baseline(split)
+    name, guesses = _baseline(split)
+    baseline = explained(guesses, split.asked_targets)
+    trial.note(f"the simplest models' best is {name}")
     return {
         "own": [own.mean()],
         "simple": [simple.mean()],
@@ -65,6 +75,9 @@ def rivals(trial: Any) -> dict[str, Any]:
         "simple_certainty": [_errors(simple)],
         "behind_simple": [_errors(simple - own)],
         "behind_baseline": [_errors(baseline - own)],
+        "own_correct": [correct(answers, split.asked_targets)],
+        "majority_correct": [correct(_shares(split), split.asked_targets)],
+        "baseline_correct": [correct(guesses, split.asked_targets)],
     }
 
 
@@ -105,11 +118,11 @@ def _copied(x: Any, y: Any) -> bool:
     return any(one is not None and np.array_equal(one, other) for one in targets for other in inputs)
 
 
-def _own(trial: Any, split: _Split) -> Floats:
-    """Return what a fresh clone of the model explains, float64[n], after it was trained as it is compiled."""
+def _own(trial: Any, split: _Split) -> list[Any]:
+    """Return what a fresh clone of the model says, an array for each output, after it was trained as it is compiled."""
     model = trial.model(fresh=True)
     trial.learn(model, split.x, split.y, _STEPS)
-    return explained_by(model, split.asked, split.asked_targets, trial.batch_size)
+    return answered(model, split.asked, split.asked_targets, trial.batch_size)
 
 
 def _network(trial: Any, split: _Split) -> list[Any]:
@@ -139,38 +152,57 @@ def _scale(target: Target) -> tuple[Any, float]:
     return mean, float((target.values - mean).std()) or 1.0
 
 
-def _baseline(split: _Split) -> Floats:
-    """Return what the better of the simplest models explains, float64[n]; the better one in training."""
-    best, least = np.empty(0), math.inf
-    for table, asked in _views(split):
-        guesses, error = [], 0.0
-        for target in split.targets:
-            fitted, guess = _ridge(table, asked, target.values)
-            spread = ((target.values - target.values.mean(0)) ** 2).sum()
-            error += float(((target.values - fitted) ** 2).sum() / spread) if spread else 0.0
-            guesses.append(_limited(guess, target))
-        if error < least:
-            best, least = explained(guesses, split.asked_targets), error
+def _shares(split: _Split) -> list[Floats]:
+    """Return, for every sample that is asked, the mean of what was learned from: of classes their shares."""
+    return [np.tile(one.values.mean(0), (len(split.asked_table), 1)) for one in split.targets]
+
+
+def _baseline(split: _Split) -> tuple[str, list[Floats]]:
+    """Return the name of the best of the simplest models and what it says, an array for each output.
+
+    The best is the one that explains most of what it has learned from without the sample itself.
+    """
+    ways = {f"ridge regression{of}": (_ridge, *tables) for of, tables in _views(split).items()}
+    if all(one.classes for one in split.targets) and find_spec("sklearn"):
+        ways["naive Bayes"] = (_bayes, split.table, split.asked_table)
+    best, most = ("", list[Floats]()), -math.inf
+    for name, (fitted, table, asked) in ways.items():
+        known, unknown = np.arange(len(table)) % _FOLDS > 0, np.arange(len(table)) % _FOLDS == 0
+        tried = [_limited(fitted(table[known], table[unknown], one.values[known]), one) for one in split.targets]
+        gain = float(explained(tried, [one.rows(np.flatnonzero(unknown)) for one in split.targets]).mean())
+        if gain > most:
+            most = gain
+            best = name, [_limited(fitted(table, asked, one.values), one) for one in split.targets]
     return best
 
 
-def _views(split: _Split) -> list[tuple[Floats, Floats]]:
+def _views(split: _Split) -> dict[str, tuple[Floats, Floats]]:
     """Return the inputs as tables, and the last step alone where a single input is a sequence of numbers."""
-    views = [(split.table, split.asked_table)]
+    views = {"": (split.table, split.asked_table)}
     x, asked = np.asarray(split.x) if not isinstance(split.x, dict | list | tuple) else None, split.asked
     if x is not None and x.ndim == 3 and x.dtype.kind == "f":
-        views.append((x[:, -1].astype(np.float64), np.asarray(asked)[:, -1].astype(np.float64)))
+        views[" on the last value"] = (x[:, -1].astype(np.float64), np.asarray(asked)[:, -1].astype(np.float64))
     return views
 
 
-def _ridge(table: Floats, asked: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return what ridge regression says of the samples that it is fitted to, and of others."""
+def _ridge(table: Floats, asked: Floats, y: Floats) -> Floats:
+    """Return what ridge regression says of other samples than it is fitted to."""
     mean, center = table.mean(0), y.mean(0)
     x = table - mean
     kernel = x @ x.T
     kernel[np.diag_indices(len(x))] += max(0.1 * float(np.trace(kernel)) / len(x), 1e-9)
     weights = x.T @ np.linalg.solve(kernel, y - center)
-    return x @ weights + center, (asked - mean) @ weights + center
+    return np.asarray((asked - mean) @ weights + center)
+
+
+def _bayes(table: Floats, asked: Floats, y: Floats) -> Floats:
+    """Return the probabilities of classes by naive Bayes with a normal distribution for each column."""
+    from sklearn.naive_bayes import GaussianNB
+
+    model = GaussianNB(var_smoothing=_SMOOTHING).fit(table, y.argmax(1))
+    found = np.zeros((len(asked), y.shape[1]))
+    found[:, model.classes_] = model.predict_proba(asked)
+    return found
 
 
 def _limited(guess: Floats, target: Target) -> Floats:

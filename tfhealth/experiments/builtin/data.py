@@ -127,7 +127,7 @@ def first_layer(trial: Any) -> dict[str, Any]:
     model = trial.model()
     model.run_eagerly = True
     heard = _heard_by(model)
-    model.predict(x, batch_size=64, verbose=0)
+    trial.predictions(model, x, batch_size=64)
     lost = []
     for number, one in enumerate(keras.tree.flatten(x)):
         trial.features(one[:1])  # raises for what is no number

@@ -16,6 +16,7 @@ __all__ = ["EXPERIMENTS"]
 _PRIME = 7  # samples; no other axis is likely to be as long or a divisor
 _VARIABLES = 12
 _WORTH_NAMING = 1e-3
+_WORTH_LISTING = 4
 _LARGE = 2_000_000  # weights of a model that is not built again, several times larger
 
 
@@ -134,9 +135,14 @@ def _fault(trial: Any, x: Any, shapes: list[tuple[int, ...]]) -> str:
     return ""
 
 
-@experiment("error", "kinks", doc="how far gradients are from slopes by finite differences in float64, by variable")
+@experiment(
+    "error", "kinks", "cut", doc="how far gradients are from slopes by finite differences in float64, by variable"
+)
 def gradient_check(trial: Any) -> dict[str, Any]:
-    """Yield the largest relative error for each of up to 12 variables, and the share of weights that sit at a kink.
+    """Yield the largest relative error for each of up to 12 variables, and the shares of weights in two conditions.
+
+    At a kink finite differences disagree; `cut` is the share of all trainable variables that no gradient reaches, so
+    that none can train them, whatever the slope is: it is 0 almost everywhere behind a step.
 
     Of each variable the weight with the largest gradient and another one are moved by 1e-5 and less, in float64,
     without dropout and in test mode: |gradient − slope| / max(|gradient|, |slope|), less what the slopes are unsure of.
@@ -159,8 +165,24 @@ def gradient_check(trial: Any) -> dict[str, Any]:
             raise Inapplicable(f"the loss is {float(first)}, which has no slope")
         if not repeats(loss):
             raise Inapplicable("the loss is drawn: the same samples and weights have another one at every call")
-        gradients = tape.gradient(first, [one.value for one in model.trainable_variables])
-        return _checked(trial, model.trainable_variables, gradients, lambda: float(loss()))
+        variables = model.trainable_variables
+        gradients = tape.gradient(first, [one.value for one in variables])
+        cut = _cut_off(trial, model, x, y) if any(one is None for one in gradients) else []
+        share = len(cut) / max(len(variables), 1)
+        return {**_checked(trial, variables, gradients, lambda: float(loss())), "cut": [share]}
+
+
+def _cut_off(trial: Any, model: Any, x: Any, y: Any) -> list[str]:
+    """Return the variables that no gradient reaches in training mode either, in which more may have a part."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(x=x, y=y, y_pred=model(x, training=True), training=True)
+    found = tape.gradient(loss, [one.value for one in model.trainable_variables])
+    cut = [one.path for one, gradient in zip(model.trainable_variables, found, strict=True) if gradient is None]
+    if cut:
+        trial.note(f"no gradient reaches {', '.join(cut[:_WORTH_LISTING])}{' …' if len(cut) > _WORTH_LISTING else ''}")
+    return cut
 
 
 def _checked(trial: Any, variables: Any, gradients: Any, loss: Any) -> dict[str, Any]:
@@ -185,7 +207,8 @@ def _checked(trial: Any, variables: Any, gradients: Any, loss: Any) -> dict[str,
     if errors[worst] > _WORTH_NAMING:
         trial.note(f"the gradient is furthest from the slope at {worst}: relative error {errors[worst]:.2g}")
     exact = all(variable.dtype == "float64" for variable, _ in pairs)  # else the differences want for digits
-    return {"error": list(errors.values()), "kinks": [float(np.mean([one.unsure for one in slopes])) if exact else 0.0]}
+    kinks = float(np.mean([one.unsure for one in slopes])) if exact else 0.0
+    return {"error": list(errors.values()), "kinks": [kinks]}
 
 
 def _at(trial: Any, variable: Any, place: int, gradient: float, loss: Any, scale: float) -> Slope:

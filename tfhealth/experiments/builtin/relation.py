@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -19,12 +20,14 @@ _MOST = 600  # samples looked at
 _FEWEST = 20  # pairs in a stretch
 _NEAR = 5  # neighbors of a sample
 _DEALT = 100  # times that targets are dealt out at random
+_MOVES = 20  # of these times, also moved
 _TIMES = 3  # as likely as its label is what contradicts it
+_EQUAL = 1 - 1e-6  # float32 has no more digits
 _SHIFTS = (-3, -2, -1, 1, 2, 3)
 
 
 @experiment(
-    *("score", "chance", "certainty", "agreement", "attached", "moved"),
+    *("score", "chance", "certainty", "agreement", "attached", "moved", "given"),
     doc="how well simple models foretell targets, beside the same targets dealt out at random or moved by a few rows",
 )
 def relation(trial: Any) -> dict[str, Any]:
@@ -36,8 +39,9 @@ def relation(trial: Any) -> dict[str, Any]:
 
     `agreement` is Moran's I over five nearest neighbors: the mean of (y_i − ȳ)·(y_j − ȳ) divided by the mean of
     |y − ȳ|²; 1 where neighbors have the same target, 0 where any. `attached` is its distance from chance, as above.
-    `moved` is how much better targets fit that are moved by one to three rows, in standard errors, in all of the data
-    or a stretch of it.
+    `moved` is how much better targets fit that are moved by one to three rows, in all of the data or a stretch of it,
+    than dealt out ones do that are moved: in standard deviations of these. `given` is the share of a target's spread
+    that a single column of the inputs has, in a straight line: 1 where the column is the target.
     """
     rows = _stretches(trial.size)
     table, target = probes.read(trial, rows)
@@ -56,8 +60,35 @@ def relation(trial: Any) -> dict[str, Any]:
         "certainty": [_apart(score, dealt)],
         "agreement": [agreement],
         "attached": [_apart(agreement, shuffled)],
-        "moved": [0.0 if alone else _moved(target, near[:, :_NEAR])],
+        "moved": [0.0 if alone else _moved(trial, target, near[:, :_NEAR])],
+        "given": [_given(trial, rows)],
     }
+
+
+def _given(trial: Any, rows: Ints) -> float:
+    """Return the largest r² of a column of the inputs with a target of one number or of three classes or more.
+
+    0 where there is one column alone, which may well be all that it takes, and where the targets are something else.
+    """
+    import keras
+
+    x, y = trial.rows(rows)
+    leaves = [np.asarray(one) for one in keras.tree.flatten(y) if one is not None]
+    target = trial.classes[rows] if trial.classes is not None else leaves[0]
+    if len(leaves) != 1 or target.size != len(target) or len(np.unique(target)) < 3:
+        return 0.0
+    parts = [trial.features(one) for one in keras.tree.flatten(x) if np.asarray(one).ndim <= 2]
+    columns = np.concatenate([np.empty((len(target), 0)), *parts], axis=1)
+    if columns.shape[1] < 2:
+        return 0.0
+    centered, wanted = columns - columns.mean(0), target.reshape(-1) - target.mean()
+    sizes = np.linalg.norm(centered, axis=0) * np.linalg.norm(wanted)
+    shares = (wanted @ centered / np.where(sizes > 0, sizes, np.inf)) ** 2
+    if shares.max() > _EQUAL:
+        trial.note(
+            f"column {int(shares.argmax())} of the inputs, counted from 0, is the target, or that times a number"
+        )
+    return float(shares.max())
 
 
 @experiment("share", "low", doc="the share of labels that a linear model and a sample's neighbors agree to contradict")
@@ -67,7 +98,8 @@ def label_noise(trial: Any) -> dict[str, Any]:
     A logistic regression foretells each sample from the four fifths that it is not part of. A label is contradicted
     where another class is as likely by it as that class is on average for samples so labeled (Northcutt and others,
     2021), at least as likely as not and three times as likely as the label, and is the most frequent one of the ten
-    nearest neighbors too. The most certain ones are told in the notes.
+    nearest neighbors too. The most certain ones are told in the notes. Where labels are contradicted as often as not
+    by what both are sure of, no more seldom than chance would have it, these know nothing, and nothing is said.
     """
     rows = _of_common_classes(trial)
     names, labels = np.unique(trial.classes[rows], return_inverse=True)
@@ -77,14 +109,29 @@ def label_noise(trial: Any) -> dict[str, Any]:
     usual = np.array([likely[labels == number, number].mean() for number in range(len(names))])
     other = likely.argmax(1)
     given = likely[np.arange(len(rows)), labels]
-    sure = likely.max(1) >= np.maximum(usual[other], np.maximum(0.5, _TIMES * given))
-    wrong = np.flatnonzero((other != labels) & (votes.argmax(1) == other) & sure)
+    judged = (votes.argmax(1) == other) & (likely.max(1) >= np.maximum(usual[other], 0.5))
+    _knowing(labels, other, np.flatnonzero(judged))
+    wrong = np.flatnonzero(judged & (other != labels) & (likely.max(1) >= _TIMES * given))
     worst = wrong[np.argsort(given[wrong])][:8]
     if len(worst):
         told = (f"sample {rows[one]} is labeled {names[labels[one]]}, looks like {names[other[one]]}" for one in worst)
         trial.note(f"labels that are most likely wrong, by number of the sample: {'; '.join(told)}")
     share = len(wrong) / len(rows)
     return {"share": [share], "low": [share - 1.96 * math.sqrt(share * (1 - share) / len(rows))]}
+
+
+def _knowing(labels: Ints, told: Ints, judged: Ints) -> None:
+    """Raise where labels agree with what is said of them no more often than labels that are dealt out at random.
+
+    Raises:
+        Inapplicable: the share of agreement is not three standard errors above chance.
+    """
+    if not len(judged):
+        return
+    chance = float(np.bincount(labels, minlength=told.max() + 1)[told[judged]].mean()) / len(labels)
+    error = math.sqrt(chance * (1 - chance) / len(judged))
+    if not np.mean(labels[judged] == told[judged]) > chance + 3 * error:
+        raise Inapplicable("simple models do not foretell these labels, so that they cannot contradict them")
 
 
 def _stretches(size: int) -> Ints:
@@ -136,26 +183,43 @@ def _correlation(one: Floats, other: Floats) -> float:
     return float((one * other).sum()) / size if size else 0.0
 
 
-def _moved(target: Floats, near: Ints) -> float:
-    """Return how much better the targets of some stretch fit when they are moved by a few rows, in standard errors.
+def _moved(trial: Any, target: Floats, near: Ints) -> float:
+    """Return how much better the targets of some stretch fit when they are moved by a few rows, than dealt out ones do.
 
-    Stretches are all of the data, its halves and its quarters; only neighbors in the same one count, as long as it has
-    enough of them.
+    Of seven stretches and six moves the best is taken, in standard errors, and compared with the best of the same 42
+    for targets that are dealt out at random: in standard deviations of these, and 0 where it is below their mean.
     """
-    most = 0.0
+    stretches = list(_parts(len(target), near))
+    found = _best_move(target, stretches)
+    if found <= 0:  # as a rule; what chance does need not be known
+        return 0.0
+    dealt = [_best_move(target[order], stretches) for order in itertools.islice(_dealings(trial, len(target)), _MOVES)]
+    return max(0.0, _apart(found, np.array(dealt)))
+
+
+def _parts(count: int, near: Ints) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Yield rows, their neighbors and these neighbors' weights: of all the data, of its halves and of its quarters.
+
+    Only neighbors in the same stretch count, as long as it has enough of them.
+    """
     for parts in (1, 2, 4):
-        for part in np.array_split(np.arange(len(target)), parts):
+        for part in np.array_split(np.arange(count), parts):
             inside = part[4:-4]
             here = np.isin(near[inside], inside)
-            kept, count = inside[here.any(1)], here.sum(1)[here.any(1)]
-            pairs, weights = near[kept], here[here.any(1)] / count[:, None]
-            if len(kept) < _FEWEST:
-                continue
-            straight = _together(target, kept, pairs, weights, 0)
-            for shift in _SHIFTS:
-                gain = _together(target, kept, pairs, weights, shift) - straight
-                error = gain.std(ddof=1) / math.sqrt(len(gain))
-                most = max(most, float(gain.mean() / error) if error else 0.0)
+            some = here.any(1)
+            if some.sum() >= _FEWEST:
+                yield inside[some], near[inside[some]], here[some] / here[some].sum(1)[:, None]
+
+
+def _best_move(target: Floats, stretches: list[tuple[Ints, Ints, Floats]]) -> float:
+    """Return the most that targets gain by a move in a stretch, in standard errors."""
+    most = -math.inf
+    for kept, pairs, weights in stretches:
+        straight = _together(target, kept, pairs, weights, 0)
+        for shift in _SHIFTS:
+            gain = _together(target, kept, pairs, weights, shift) - straight
+            error = gain.std(ddof=1) / math.sqrt(len(gain))
+            most = max(most, float(gain.mean() / error) if error else 0.0)
     return most
 
 

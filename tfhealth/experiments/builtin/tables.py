@@ -10,7 +10,7 @@ import numpy as np
 from tfhealth.experiments.model import Inapplicable
 from tfhealth.series import Floats, Ints
 
-__all__ = ["Target", "embeds", "explained", "explained_by", "inputs_of", "targets_of"]
+__all__ = ["Target", "answered", "correct", "embeds", "explained", "inputs_of", "targets_of"]
 
 _SIDE = 16  # pixels or time steps to which larger inputs are averaged
 _WORDS = 1000
@@ -56,7 +56,7 @@ def inputs_of(trial: Any, x: Any) -> Floats:
     words = embeds(trial.model())
     parts = []
     for one in map(np.asarray, keras.tree.flatten(x)):
-        if words and one.ndim == 2 and (one.dtype.kind in "iu" or np.array_equal(one, np.round(one))):
+        if words and one.ndim == 2 and _whole(one):
             parts.append(_scaled(_counted(one.astype(np.int64)), each=True))
         else:
             parts.append(_scaled(trial.features(_shrunk(one)), each=one.ndim <= 2))
@@ -84,11 +84,11 @@ def targets_of(trial: Any, y: Any, classes: Ints | None) -> list[Target]:
     return [_target(trial, one) for one in leaves]
 
 
-def explained_by(model: Any, x: Any, targets: list[Target], batch_size: int) -> Floats:
-    """Return what a model explains after a short training, as `explained`, in test mode or in training mode.
+def answered(model: Any, x: Any, targets: list[Target], batch_size: int) -> list[Any]:
+    """Return what a model says after a short training, an array for each output, in test mode or in training mode.
 
-    The better counts: moving averages, as of batch normalization, take more steps to arrive than weights, and what is
-    dropped in training is no fault of what was learned.
+    In the mode that explains more: moving averages, as of batch normalization, take more steps to arrive than weights,
+    and what is dropped in training is no fault of what was learned.
     """
     import keras
 
@@ -100,7 +100,16 @@ def explained_by(model: Any, x: Any, targets: list[Target], batch_size: int) -> 
         parts = [[np.asarray(one) for one in keras.tree.flatten(model(batch, training=training))] for batch in batches]
         return [np.concatenate(ones) for ones in zip(*parts, strict=True)]
 
-    return max((explained(answers(mode), targets) for mode in (False, True)), key=lambda one: float(one.mean()))
+    return max((answers(mode) for mode in (False, True)), key=lambda one: float(explained(one, targets).mean()))
+
+
+def correct(predictions: list[Any], targets: list[Target]) -> float:
+    """Return the share of samples of which the class is right, the mean over outputs; NaN where one is no class."""
+    if not all(target.classes for target in targets):
+        return float("nan")
+    guesses = [_in_form(np.asarray(one, np.float64), target) for one, target in zip(predictions, targets, strict=True)]
+    right = [one.argmax(1) == target.values.argmax(1) for one, target in zip(guesses, targets, strict=True)]
+    return float(np.mean(right))
 
 
 def explained(predictions: list[Any], targets: list[Target]) -> Floats:
@@ -164,8 +173,12 @@ def _shares(guess: Floats) -> Floats:
     return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
+def _whole(one: Any) -> bool:
+    return one.dtype.kind in "biu" or (one.dtype.kind == "f" and np.array_equal(one, np.round(one)))
+
+
 def _target(trial: Any, one: Any) -> Target:
-    whole = one.dtype.kind in "biu" or (one.dtype.kind == "f" and np.array_equal(one, np.round(one)))
+    whole = _whole(one)
     single = one.size == len(one)
     if single and one.dtype.kind in "biu" and len(np.unique(one)) <= _CLASSES:
         return _named(one.reshape(-1).astype(np.int64))

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfhealth.preflight.clones import cloned, compiled_like
+from tfhealth.preflight.clones import cloned
+from tfhealth.preflight.compiled import compiled_like
 from tfhealth.preflight.penalties import scaled
 from tfhealth.preflight.trial import Trial
 from tfhealth.result import Finding

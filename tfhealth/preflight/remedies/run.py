@@ -15,7 +15,8 @@ from tfhealth.preflight.remedies.training import Reached, reached
 from tfhealth.preflight.remedies.words import told
 from tfhealth.preflight.run import check_model
 from tfhealth.preflight.source import gathered
-from tfhealth.preflight.trial import OutOfTime, Trial
+from tfhealth.preflight.supply import OutOfTime
+from tfhealth.preflight.trial import Trial
 from tfhealth.preflight.untouched import untouched
 from tfhealth.result import Finding, Result, Tried
 
