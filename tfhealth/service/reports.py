@@ -10,18 +10,18 @@ from tfhealth.errors import Error
 from tfhealth.service import work
 from tfhealth.service.state import Service
 from tfhealth.store import rendering
-from tfhealth.store.rendering import Kept
+from tfhealth.store.rendering import Document
 from tfhealth.store.tables import StoredRun
 
 __all__ = ["compared", "inside", "kept_report", "report"]
 
 
-def kept_report(service: Service, stored: StoredRun, format: str) -> Kept | None:
+def kept_report(service: Service, stored: StoredRun, format: str) -> Document | None:
     """Return a report that was made of a run as it is now, or why it cannot be made; None: nobody tried."""
     return rendering.kept(service.database, stored.key, format, rendering.made_of(stored))
 
 
-async def report(service: Service, stored: StoredRun, profile: str, format: str) -> Kept:
+async def report(service: Service, stored: StoredRun, profile: str, format: str) -> Document:
     """Return a report on a run that was judged, or why it cannot be made."""
     database = service.database
 
@@ -31,7 +31,7 @@ async def report(service: Service, stored: StoredRun, profile: str, format: str)
     return await _made(service, stored.key, format, rendering.made_of(stored), make)
 
 
-async def compared(service: Service, before: StoredRun, after: StoredRun, profile: str) -> Kept:
+async def compared(service: Service, before: StoredRun, after: StoredRun, profile: str) -> Document:
     """Return how two runs differ as one HTML file, or why that cannot be made."""
     database = service.database
 
@@ -42,16 +42,18 @@ async def compared(service: Service, before: StoredRun, after: StoredRun, profil
     return await _made(service, after.key, "compare", made_of, make)
 
 
-async def _made(service: Service, key: int, format: str, made_of: str, make: Callable[[], bytes]) -> Kept:
-    def find_or_make() -> Kept:
+async def _made(service: Service, key: int, format: str, made_of: str, make: Callable[[], bytes]) -> Document:
+    def find_or_make() -> Document:
         found = rendering.kept(service.database, key, format, made_of)  # by whom this one waited for, perhaps
         if found is not None:
             return found
         try:
-            data, trouble = make(), ""
+            document = Document(make())
         except Exception as error:
-            data, trouble = b"", str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
-        return rendering.keep(service.database, key, format, made_of, data, trouble)
+            trouble = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+            document = Document(b"", trouble[:1000])
+        rendering.keep(service.database, key, format, made_of, document)
+        return document
 
     # Few threads of their own: who waits for a document must not keep those who only want to look something up.
     return await to_thread.run_sync(find_or_make, limiter=service.writers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -62,18 +62,21 @@ class Watch:
         self._asked = asyncio.Condition()
         self._task = asyncio.create_task(self._ask_again_and_again())
 
-    async def changes(self, key: int, seen: str) -> AsyncIterator[Progress]:
+    async def changes(self, key: int, seen: str, over: Callable[[], bool]) -> AsyncIterator[Progress]:
         """Yield how far a run is whenever it has changed, until it is settled or gone.
 
         Args:
             key: the run's number.
             seen: the mark of what is seen already.
+            over: tells whether to end before that; asked once a second.
         """
         self._watched[key] += 1
         try:
             while True:
                 async with self._asked:
                     await self._asked.wait()
+                if over():
+                    return
                 if key not in self._found:
                     continue  # this page came while the database was being asked
                 found = self._found[key]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -12,13 +15,18 @@ from tfhealth.store.database import Database
 from tfhealth.store.tables import Rendering, StoredRun
 from tfhealth.store.tables.base import now
 
-__all__ = ["Kept", "keep", "kept", "made_of"]
-
-Kept = Rendering
-"""A document, or why it could not be made."""
+__all__ = ["Document", "keep", "kept", "made_of"]
 
 _DOUBT = timedelta(minutes=10)
 """Before what could not be made is tried again."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document, or why it could not be made: then there is no data."""
+
+    data: bytes
+    trouble: str = ""
 
 
 def made_of(*runs: StoredRun, profile: str = "") -> str:
@@ -27,20 +35,20 @@ def made_of(*runs: StoredRun, profile: str = "") -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def kept(database: Database, key: int, format: str, made_of: str) -> Kept | None:
+def kept(database: Database, key: int, format: str, made_of: str) -> Document | None:
     """Return a document of a run as it is now; None: there is none, or what was in its way may be over."""
     query = select(Rendering).where(Rendering.run_key == key, Rendering.format == format, Rendering.made_of == made_of)
     with database.reading() as session:
         found = session.scalar(query)
-    return None if found is not None and found.trouble and found.made < now() - _DOUBT else found
+    if found is None or (found.trouble and found.made < now() - _DOUBT):
+        return None
+    return Document(zlib.decompress(found.data), found.trouble)
 
 
-def keep(database: Database, key: int, format: str, made_of: str, data: bytes, trouble: str = "") -> Kept:
+def keep(database: Database, key: int, format: str, made_of: str, document: Document) -> None:
     """Keep a document in place of the one before."""
-    document = Rendering(run_key=key, format=format, made_of=made_of, data=data, trouble=trouble[:1000], made=now())
-    try:
-        with database.writing() as session:
-            session.merge(document)
-    except IntegrityError:
-        pass  # somebody else kept it at the same time, or the run is gone; it can be shown all the same
-    return document
+    data, trouble = zlib.compress(document.data), document.trouble
+    row = Rendering(run_key=key, format=format, made_of=made_of, made=now(), trouble=trouble, data=data)
+    # Somebody else may have kept it at the same time, and the run may be gone; it can be shown all the same.
+    with suppress(IntegrityError), database.writing() as session:
+        session.merge(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+from anyio import Event
 from fastapi import APIRouter, Header, Query
 from fastapi.concurrency import run_in_threadpool
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -16,6 +17,8 @@ from tfhealth.service.state import Service, TheService
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
+
+_GRACE = 3.0  # seconds in which a stream ends by itself when the service stops
 
 
 @router.get("/projects/{project}/runs/{run}/events")
@@ -33,10 +36,13 @@ async def events(
         with service.database.reading() as session:
             return named_run(session, caller, project, run).key
 
-    return EventSourceResponse(_events(service, await run_in_threadpool(find), last_event_id or seen))
+    key, stopping = await run_in_threadpool(find), Event()
+    told = _events(service, key, last_event_id or seen, stopping)
+    return EventSourceResponse(told, shutdown_event=stopping, shutdown_grace_period=_GRACE)
 
 
-async def _events(service: Service, key: int, seen: str) -> AsyncIterator[ServerSentEvent]:
-    async for found in service.watch.changes(key, seen):
+async def _events(service: Service, key: int, seen: str, stopping: Event) -> AsyncIterator[ServerSentEvent]:
+    async for found in service.watch.changes(key, seen, stopping.is_set):
         yield ServerSentEvent("", event="changed", id=found.mark)
-    yield ServerSentEvent("", event="done")
+    if not stopping.is_set():  # else the page asks again, and finds the service that comes after this one
+        yield ServerSentEvent("", event="done")

@@ -20,7 +20,7 @@ from tfhealth.service.reports import inside, kept_report, report
 from tfhealth.service.state import Service, TheService
 from tfhealth.service.watching import Progress, progress
 from tfhealth.store.receiving import unpacked
-from tfhealth.store.rendering import Kept
+from tfhealth.store.rendering import Document
 from tfhealth.store.tables import Judgement, StoredRun
 
 __all__ = ["router"]
@@ -104,7 +104,7 @@ def _look(service: Service, caller: Caller, project: str, run: str) -> _Seen:
         return _Seen(stored, session.get(Judgement, stored.key), far, session.scalar(earlier))
 
 
-def _page(request: Request, project: str, seen: _Seen, found: Kept | None) -> HTMLResponse:
+def _page(request: Request, project: str, seen: _Seen, found: Document | None) -> HTMLResponse:
     document = inside(found.data) if found is not None and not found.trouble else ""
     return page(
         request,

@@ -68,7 +68,8 @@ def runs(
         statuses=listing.STATUSES,
         query=lambda **changed: query(wanted, **changed),
     )
-    answer.headers["HX-Push-Url"] = f"/projects/{project}/runs{query(wanted)}"  # without the fields that are empty
+    if request.headers.get("hx-trigger") == "filters":
+        answer.headers["HX-Push-Url"] = f"/projects/{project}/runs{query(wanted)}"  # without the fields that are empty
     return answer
 
 

@@ -28,3 +28,9 @@ document.addEventListener("visibilitychange", () => {
     htmx.ajax("GET", location.pathname, { target: "#main", select: "#main", swap: "outerHTML" });
   }
 });
+
+// A list shows what has become of its runs, unless somebody is about to point at one of them.
+setInterval(() => {
+  const rows = document.getElementById("rows");
+  if (rows && !document.hidden && !rows.matches(":hover")) htmx.trigger(rows, "again");
+}, 15000);

@@ -151,6 +151,7 @@ class Rendering(Base):
         made_of: what tells apart all that it can be made of, as `rendering.made_of` says.
         made: when.
         trouble: why it could not be made; empty where it could.
+        data: zlib of the document.
     """
 
     __tablename__ = "rendering"
