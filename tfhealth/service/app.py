@@ -6,17 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tfhealth import __version__
 from tfhealth.service.api import runs as api_runs
+from tfhealth.service.pages import compare, errors, events, projects, rules, run, styles, trend
 from tfhealth.service.pages import runs as page_runs
-from tfhealth.service.pages import styles
 from tfhealth.service.queue import LocalQueue
 from tfhealth.service.rooms import Rooms
 from tfhealth.service.settings import Settings
 from tfhealth.service.state import Service
+from tfhealth.service.watching import Watch
 from tfhealth.store import finding
 from tfhealth.store.database import connected
 
@@ -41,17 +43,23 @@ def create_app(settings: Settings) -> FastAPI:
             finding.project(session, finding.DEFAULT_PROJECT)
         with Rooms(settings.workers, settings.seconds, settings.megabytes) as rooms:
             queue = LocalQueue(database, rooms, settings.workers)
-            app.state.service = Service(settings, database, rooms, queue)
+            watch, writers = Watch(database), CapacityLimiter(settings.workers)
+            app.state.service = Service(settings, database, rooms, queue, watch, writers)
             yield
+            await watch.close()
             queue.close()
         database.close()
 
     app = FastAPI(title="tfhealth", version=__version__, lifespan=lifespan)
     for router in ROUTERS:
         app.include_router(router)
+    errors.install(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app
 
 
-ROUTERS = (api_runs.router, page_runs.router, styles.router)
+ROUTERS = (
+    api_runs.router,
+    *(one.router for one in (projects, page_runs, run, events, compare, rules, trend, styles)),
+)
 """Everything that answers."""

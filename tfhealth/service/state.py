@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from tfhealth.service.queue import Queue
 from tfhealth.service.rooms import Rooms
 from tfhealth.service.settings import Settings
+from tfhealth.service.watching import Watch
 from tfhealth.store.database import Database
 
 __all__ = ["Service", "TheService"]
@@ -24,12 +26,16 @@ class Service:
         database: where everything is.
         rooms: processes for work on runs.
         queue: is told that there is something to do.
+        watch: tells open pages of changes.
+        writers: how many reports are made at once; others wait.
     """
 
     settings: Settings
     database: Database
     rooms: Rooms
     queue: Queue
+    watch: Watch
+    writers: CapacityLimiter
 
 
 def _of(request: Request) -> Service:

@@ -6,8 +6,10 @@ import functools
 
 from sqlalchemy.orm import undefer
 
+from tfhealth import comparison
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import RunError
+from tfhealth.report.comparison import formats as comparisons
 from tfhealth.report.formats import FORMATS, Source
 from tfhealth.result import Result
 from tfhealth.rules import loader
@@ -57,6 +59,25 @@ def render(url: str, key: int, profile: str, format: str) -> bytes:
         raise RunError("not judged yet")
     result = Result.model_validate(unpacked(judgement.result))
     return FORMATS[format].make(Source(result, run, _checklist(profile)))
+
+
+def compare(url: str, before: int, after: int, profile: str) -> bytes:
+    """Write how two stored runs differ, both judged by the same rules, as one HTML file.
+
+    Args:
+        url: of the database.
+        before: the number of the one run.
+        after: the number of the other.
+        profile: by which both are judged.
+
+    Raises:
+        RunError: there is no such run, or it cannot be read.
+        RuleError: the profile is none.
+    """
+    checklist = _checklist(profile)
+    runs = [_run(url, key)[0] for key in (before, after)]
+    sides = [comparison.Judged(run, evaluate(checklist, run)) for run in runs]
+    return comparisons.FORMATS["html"].make(comparisons.Source(comparison.compare(*sides)))
 
 
 def _run(url: str, key: int) -> tuple[Run, int]:

@@ -19,7 +19,10 @@ from tfhealth.store.receiving import packed
 from tfhealth.store.tables import FoundRule, Judgement, StoredRun
 from tfhealth.store.tables.base import now
 
-__all__ = ["Judged", "curves", "judge_name", "keep"]
+__all__ = ["BATCH_LOSS", "Judged", "curves", "judge_name", "keep"]
+
+BATCH_LOSS = "loss of each probed batch"
+"""The name of the curve that Keras does not log."""
 
 _POINTS = 200
 
@@ -47,8 +50,10 @@ def judge_name(profile: str) -> str:
 
 
 def curves(run: Run) -> dict[str, list[list[float | None]]]:
-    """Return the epoch logs of a run, thinned to what a picture can show."""
-    return {site.name: _thinned(series) for site, series in run.logs.items()}
+    """Return the epoch logs of a run and the loss of its probed batches, thinned to what a picture can show."""
+    batches = next((panel for kind in ("data", "total") if len(panel := run.panel("loss", kind))), None)
+    found = {BATCH_LOSS: _thinned(batches.series()[0][1])} if batches is not None else {}
+    return found | {site.name: _thinned(series) for site, series in run.logs.items()}
 
 
 def _thinned(series: Series) -> list[list[float | None]]:

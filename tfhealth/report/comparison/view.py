@@ -53,7 +53,7 @@ def _side(letter: str, judged: Judged) -> Side:
     info = result.run
     took = duration(info.started, info.ended)
     pairs = [
-        ("Run", shorten(clean(info.path), 120) if info.path else "in memory"),
+        ("Run", shorten(clean(info.path), 120) if info.path else ""),
         ("Started", day(info.started) + (f", took {took}" if took else "")),
         ("Status", clean(info.status) + ("" if info.complete else ", incomplete")),
         ("Seen", count(info.steps, "step")),

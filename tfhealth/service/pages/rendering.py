@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from tfhealth import __version__, resources
+from tfhealth.report import markdown, words
 
 __all__ = ["POLICY", "page"]
 
@@ -33,12 +36,27 @@ def page(request: Request, template: str, status: int = 200, **shown: Any) -> HT
     return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})
 
 
+def _name(text: object) -> str:
+    """Return a foreign name as lists show it."""
+    return words.shorten(words.clean(text), 60)
+
+
+def _moment(when: datetime) -> str:
+    """Return a time as lists show it."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
 @functools.cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         loader=FileSystemLoader(resources.templates_dir(), encoding="utf-8"),
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"name": _name, "clean": words.clean, "moment": _moment}
+    environment.filters["markdown"] = lambda text: Markup(markdown.to_html(text))  # noqa: S704 - no HTML of its own
+    environment.filters["line"] = lambda text: Markup(markdown.to_line(text))  # noqa: S704 - escaped there
+    environment.globals |= {"VERDICTS": words.VERDICTS}
+    return environment

@@ -53,6 +53,8 @@ class StoredRun(Base):
         Index(None, "project_id", "started"),
         Index(None, "project_id", "verdict", "started"),
         Index(None, "project_id", "cause", "started"),
+        Index(None, "project_id", "model"),
+        Index(None, "project_id", "person"),
     )
 
     key: Mapped[Key]
@@ -61,7 +63,6 @@ class StoredRun(Base):
     folder: Mapped[str | None] = mapped_column(Text)
     revision: Mapped[int] = mapped_column(default=0)
     held: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    head: Mapped[bytes | None] = mapped_column(deferred=True)
     meta_digest: Mapped[str] = mapped_column(String(64), default="")
     sites_digest: Mapped[str] = mapped_column(String(64), default="")
     size: Mapped[int] = mapped_column(default=0)
@@ -83,6 +84,8 @@ class StoredRun(Base):
     cause_title: Mapped[str] = mapped_column(Text, default="")
     trouble: Mapped[str] = mapped_column(Text, default="")
     doubtful_until: Mapped[datetime | None]
+    # The last column, since SQLite reads all that lies before what it is asked for.
+    head: Mapped[bytes | None] = mapped_column(deferred=True)
 
     project: Mapped[Project] = relationship()
 
@@ -144,13 +147,18 @@ class Rendering(Base):
     """A report that was made of a run, kept until the run or its judgement changes.
 
     Attributes:
-        format: html, pdf or md.
-        made_of: revision and judge that it was made of.
+        format: html, pdf, md, or compare: beside an earlier run.
+        made_of: what tells apart all that it can be made of, as `rendering.made_of` says.
+        made: when.
+        trouble: why it could not be made; empty where it could.
+        data: zlib of the document.
     """
 
     __tablename__ = "rendering"
 
     run_key: Mapped[int] = mapped_column(ForeignKey("run.key", ondelete="CASCADE"), primary_key=True)
     format: Mapped[str] = mapped_column(String(10), primary_key=True)
-    made_of: Mapped[str] = mapped_column(String(120))
+    made_of: Mapped[str] = mapped_column(String(64))
+    made: Mapped[datetime] = mapped_column(default=now)
+    trouble: Mapped[str] = mapped_column(Text, default="")
     data: Mapped[bytes]

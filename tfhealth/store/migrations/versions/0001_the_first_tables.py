@@ -60,7 +60,6 @@ def upgrade() -> None:
         sa.Column("folder", sa.Text(), nullable=True),
         sa.Column("revision", _NUMBER, nullable=False),
         sa.Column("held", _JSON, nullable=False),
-        sa.Column("head", sa.LargeBinary(), nullable=True),
         sa.Column("meta_digest", sa.String(length=64), nullable=False),
         sa.Column("sites_digest", sa.String(length=64), nullable=False),
         sa.Column("size", _NUMBER, nullable=False),
@@ -80,6 +79,7 @@ def upgrade() -> None:
         sa.Column("cause_title", sa.Text(), nullable=False),
         sa.Column("trouble", sa.Text(), nullable=False),
         sa.Column("doubtful_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("head", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_run_project_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_run")),
         sa.UniqueConstraint("project_id", "id", name=op.f("uq_run_project_id_id")),
@@ -90,6 +90,8 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_run_project_id_cause_started"), ["project_id", "cause", "started"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_run_project_id_model"), ["project_id", "model"], unique=False)
+        batch_op.create_index(batch_op.f("ix_run_project_id_person"), ["project_id", "person"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_project_id_started"), ["project_id", "started"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_run_project_id_verdict_started"), ["project_id", "verdict", "started"], unique=False
@@ -198,7 +200,9 @@ def upgrade() -> None:
         "rendering",
         sa.Column("run_key", _NUMBER, nullable=False),
         sa.Column("format", sa.String(length=10), nullable=False),
-        sa.Column("made_of", sa.String(length=120), nullable=False),
+        sa.Column("made_of", sa.String(length=64), nullable=False),
+        sa.Column("made", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["run_key"], ["run.key"], name=op.f("fk_rendering_run_key"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_key", "format", name=op.f("pk_rendering")),
@@ -227,6 +231,8 @@ def downgrade() -> None:
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_run_project_id_verdict_started"))
         batch_op.drop_index(batch_op.f("ix_run_project_id_started"))
+        batch_op.drop_index(batch_op.f("ix_run_project_id_person"))
+        batch_op.drop_index(batch_op.f("ix_run_project_id_model"))
         batch_op.drop_index(batch_op.f("ix_run_project_id_cause_started"))
         batch_op.drop_index(batch_op.f("ix_run_judged_by"))
         batch_op.drop_index(batch_op.f("ix_run_changed"))

@@ -1,0 +1,118 @@
+"""The page of one run: what is known so far while it goes on, the whole report when it has ended; and downloads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
+from sqlalchemy import select
+
+from tfhealth.service.access import Caller, Slug, TheCaller
+from tfhealth.service.pages.common import RunId, named_run
+from tfhealth.service.pages.rendering import page
+from tfhealth.service.pages.summary import summary
+from tfhealth.service.reports import inside, kept_report, report
+from tfhealth.service.state import Service, TheService
+from tfhealth.service.watching import Progress, progress
+from tfhealth.store.receiving import unpacked
+from tfhealth.store.rendering import Document
+from tfhealth.store.tables import Judgement, StoredRun
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A run as the database has it, and the one that its project's list has below it: the same model, begun before."""
+
+    run: StoredRun
+    judgement: Judgement | None
+    progress: Progress
+    before: StoredRun | None
+
+
+_TYPES = {"html": "text/html", "pdf": "application/pdf", "json": "application/json", "md": "text/markdown"}
+_ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
+"""The policy of a report that is opened by itself; its own, in the document, names the one style that it has."""
+
+
+@router.get("/projects/{project}/runs/{run}")
+def run(request: Request, project: Slug, run: RunId, caller: TheCaller, service: TheService) -> HTMLResponse:
+    """Show a run: the report where it is there already, else what is known at once."""
+    seen = _look(service, caller, project, run)
+    return _page(request, project, seen, kept_report(service, seen.run, "html") if seen.progress.settled else None)
+
+
+@router.get("/projects/{project}/runs/{run}/live")
+def live(request: Request, project: Slug, run: RunId, caller: TheCaller, service: TheService) -> HTMLResponse:
+    """Show what is known of a run as the part of its page that is replaced when something new came."""
+    seen = _look(service, caller, project, run)
+    return page(request, "live.html.j2", project=project, seen=seen, summary=summary(seen.run, seen.judgement))
+
+
+@router.get("/projects/{project}/runs/{run}/report")
+async def whole(request: Request, project: Slug, run: RunId, caller: TheCaller, service: TheService) -> HTMLResponse:
+    """Show the whole report on a run, however long that takes."""
+    seen = await run_in_threadpool(_look, service, caller, project, run)
+    found = await report(service, seen.run, seen.run.project.profile, "html") if seen.judgement else None
+    return await run_in_threadpool(_page, request, project, seen, found)
+
+
+@router.get("/projects/{project}/runs/{run}/report.{format}")
+async def download(
+    project: Slug,
+    run: RunId,
+    format: Annotated[Literal["html", "pdf", "json", "md"], Path()],
+    caller: TheCaller,
+    service: TheService,
+) -> Response:
+    """Return a report on a run as a file."""
+    seen = await run_in_threadpool(_look, service, caller, project, run)
+    if seen.judgement is None:
+        raise HTTPException(404, "not judged yet")
+    if format == "json":
+        data = json.dumps(unpacked(seen.judgement.result), indent=2).encode() + b"\n"
+    else:
+        found = await report(service, seen.run, seen.run.project.profile, format)
+        if found.trouble:
+            raise HTTPException(503, f"the report cannot be written: {found.trouble}", {"Retry-After": "600"})
+        data = found.data
+    headers = {"Content-Security-Policy": _ALONE, "X-Content-Type-Options": "nosniff"}
+    if format != "html":
+        headers["Content-Disposition"] = f'attachment; filename="tfhealth-{run[:8]}.{format}"'
+    return Response(data, headers=headers, media_type=_TYPES[format])
+
+
+def _look(service: Service, caller: Caller, project: str, run: str) -> _Seen:
+    with service.database.reading() as session:
+        stored = named_run(session, caller, project, run)
+        earlier = (
+            select(StoredRun)
+            .where(StoredRun.project_id == stored.project_id, StoredRun.model == stored.model)
+            .where(StoredRun.started < stored.started)
+            .order_by(StoredRun.started.desc())
+            .limit(1)
+        )
+        far = progress(session, [stored.key])[stored.key]
+        return _Seen(stored, session.get(Judgement, stored.key), far, session.scalar(earlier))
+
+
+def _page(request: Request, project: str, seen: _Seen, found: Document | None) -> HTMLResponse:
+    document = inside(found.data) if found is not None and not found.trouble else ""
+    return page(
+        request,
+        "run.html.j2",
+        project=project,
+        seen=seen,
+        summary=summary(seen.run, seen.judgement),
+        document=Markup(document),  # noqa: S704 - our own document, in which everything foreign is escaped
+        trouble=found.trouble if found is not None else "",
+        formats=tuple(_TYPES),
+    )

@@ -1,0 +1,149 @@
+"""What somebody looks for -> one page of a project's runs, without anything that a list does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, or_, select
+from sqlalchemy.orm import Session
+
+from tfhealth.store.tables import FoundRule, Project, StoredRun
+
+__all__ = ["PAGE", "SORTS", "STATUSES", "VERDICTS", "Choices", "Found", "Listed", "Wanted", "choices", "find"]
+
+PAGE = 50
+"""Runs on one page."""
+
+VERDICTS = ("fail", "warn", "not_measured", "pass")
+"""Every verdict on a run, the worst first."""
+
+STATUSES = ("running", "completed", "interrupted", "failed")
+"""Everything that a run says of how it goes."""
+
+_MOST_WORDS = 8
+_MOST_CHOICES = 200
+
+SORTS: dict[str, SQLColumnExpression[Any]] = {
+    "name": func.lower(StoredRun.name),
+    "verdict": case({name: place for place, name in enumerate(VERDICTS)}, value=StoredRun.verdict, else_=len(VERDICTS)),
+    "cause": StoredRun.cause_title,
+    "model": func.lower(StoredRun.model),
+    "person": func.lower(StoredRun.person),
+    "steps": StoredRun.steps,
+    "started": StoredRun.started,
+}
+"""By what runs may be sorted."""
+
+
+class Listed(NamedTuple):
+    """What a list shows of a run, each as the stored run has it."""
+
+    id: str
+    name: str
+    status: str
+    model: str
+    person: str
+    started: datetime
+    steps: int
+    verdict: str
+    cause: str
+    cause_title: str
+    trouble: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody looks for; what is empty does not matter.
+
+    Attributes:
+        verdict, status, model, person: the run's own.
+        cause: rule of the leading finding.
+        found: rule of any finding.
+        text: words that all stand somewhere in a name, an identity, a model, a person or a cause.
+        sort: a name of `SORTS`; with a hyphen before it, the other way round.
+        page: from 1.
+    """
+
+    verdict: str = ""
+    status: str = ""
+    cause: str = ""
+    found: str = ""
+    model: str = ""
+    person: str = ""
+    text: str = ""
+    sort: str = "-started"
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of what was found.
+
+    Attributes:
+        runs: those of this page.
+        total: how many there are on all pages.
+    """
+
+    runs: Sequence[Listed]
+    total: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least 1."""
+        return max(1, -(-self.total // PAGE))
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from in a project: its runs' causes as (rule, title), models and persons."""
+
+    causes: Sequence[tuple[str, str]]
+    models: Sequence[str]
+    persons: Sequence[str]
+
+
+def find(session: Session, owner: Project, wanted: Wanted) -> Found:
+    """Return the page of runs that is wanted; beyond the last one there are none."""
+    conditions = _conditions(owner, wanted)
+    total = session.scalar(select(func.count()).select_from(StoredRun).where(*conditions)) or 0
+    query = select(*(getattr(StoredRun, name) for name in Listed._fields)).where(*conditions)
+    rows = session.execute(query.order_by(*_order(wanted.sort)).limit(PAGE).offset(PAGE * (wanted.page - 1)))
+    return Found([Listed(*row) for row in rows], total)
+
+
+def choices(session: Session, owner: Project) -> Choices:
+    """Return what the runs of a project can be chosen by."""
+    own = StoredRun.project_id == owner.id
+    causes = select(StoredRun.cause, func.min(StoredRun.cause_title)).where(own, StoredRun.cause != "")
+    model, person = (
+        select(column).where(own, column != "").distinct().order_by(column).limit(_MOST_CHOICES)
+        for column in (StoredRun.model, StoredRun.person)
+    )
+    found = session.execute(causes.group_by(StoredRun.cause).order_by(StoredRun.cause).limit(_MOST_CHOICES))
+    return Choices(
+        [(rule, title) for rule, title in found], session.scalars(model).all(), session.scalars(person).all()
+    )
+
+
+def _conditions(owner: Project, wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [StoredRun.project_id == owner.id]
+    for name in ("verdict", "status", "cause", "model", "person"):
+        if value := getattr(wanted, name):
+            found.append(getattr(StoredRun, name) == value)
+    if wanted.found:
+        found.append(StoredRun.key.in_(select(FoundRule.run_key).where(FoundRule.rule == wanted.found)))
+    places = (StoredRun.name, StoredRun.id, StoredRun.model, StoredRun.person, StoredRun.cause, StoredRun.cause_title)
+    for word in wanted.text.split()[:_MOST_WORDS]:
+        found.append(or_(*(place.icontains(word, autoescape=True) for place in places)))
+    return found
+
+
+def _order(sort: str) -> list[ColumnElement[Any]]:
+    """Return by what to sort; runs that are alike come the latest first, so that every page is certain."""
+    name = sort.removeprefix("-")
+    column = SORTS.get(name, SORTS["started"])
+    first = column.desc() if sort.startswith("-") else column.asc()
+    return [first, *([] if name == "started" else [StoredRun.started.desc()]), StoredRun.key.desc()]
