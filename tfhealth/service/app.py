@@ -10,9 +10,15 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tfhealth import __version__
+from tfhealth.service import health, openapi, problems
+from tfhealth.service.answers import Answers
+from tfhealth.service.api import projects as api_projects
 from tfhealth.service.api import runs as api_runs
+from tfhealth.service.api import tokens as api_tokens
+from tfhealth.service.gate import Gate
+from tfhealth.service.pages import login, styles
 from tfhealth.service.pages import runs as page_runs
-from tfhealth.service.pages import styles
+from tfhealth.service.pages import settings as page_settings
 from tfhealth.service.queue import LocalQueue
 from tfhealth.service.rooms import Rooms
 from tfhealth.service.settings import Settings
@@ -46,12 +52,32 @@ def create_app(settings: Settings) -> FastAPI:
             queue.close()
         database.close()
 
-    app = FastAPI(title="tfhealth", version=__version__, lifespan=lifespan)
+    app = FastAPI(
+        title="tfhealth",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its scripts come from elsewhere
+        redoc_url=None,
+    )
+    openapi.describe(app)
+    problems.handle(app)
+    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Answers, settings=settings)  # around the other one
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app
 
 
-ROUTERS = (api_runs.router, page_runs.router, styles.router)
+ROUTERS = (
+    api_projects.router,
+    api_runs.router,
+    api_tokens.router,
+    health.router,
+    login.router,
+    page_runs.router,
+    page_settings.router,
+    styles.router,
+)
 """Everything that answers."""

@@ -1,0 +1,70 @@
+"""What went wrong -> an answer: a page for whoever looks at pages, else JSON of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from tfhealth.service.pages.rendering import page
+from tfhealth.wire.documents import Problem, ProblemFault
+
+__all__ = ["answer", "handle"]
+
+_SHOWN = 20
+
+
+def handle(app: FastAPI) -> None:
+    """Let an application answer all its errors this way."""
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+
+
+def answer(
+    request: Request,
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    faults: Sequence[ProblemFault] = (),
+) -> Response:
+    """Return what is answered to a request that is not done; who is not known is led to the login page."""
+    looks = not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    if status == HTTPStatus.UNAUTHORIZED and looks:
+        query = f"?{request.url.query}" if request.url.query else ""
+        after = f"{request.url.path}{query}" if request.method == "GET" else "/"
+        return RedirectResponse(f"/login?next={quote(after, safe='')}", 303)
+    if looks:
+        found: Response = page(request, "problem.html.j2", status, phrase=HTTPStatus(status).phrase, detail=detail)
+    else:
+        found = JSONResponse(Problem(detail=detail, faults=list(faults)).model_dump(), status)
+    found.headers.update(headers or {})
+    if status == HTTPStatus.UNAUTHORIZED and "hx-request" in request.headers:
+        found.headers["HX-Redirect"] = "/login"
+    return found
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if isinstance(error.detail, list):
+        return _faulty(request, error.detail)
+    return answer(request, error.status_code, str(error.detail), error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return _faulty(request, error.errors())
+
+
+def _faulty(request: Request, errors: Sequence[Mapping[str, Any]]) -> Response:
+    """Say what is wrong without what was sent, in which there may be secrets."""
+    faults = [
+        ProblemFault(where=".".join(str(part) for part in one["loc"]), what=one["msg"]) for one in errors[:_SHOWN]
+    ]
+    more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+    return answer(request, 422, f"{faults[0].where}: {faults[0].what}{more}", None, faults)
