@@ -1,4 +1,4 @@
-"""Every answer -> with the headers that keep browsers careful, measured, logged; of a fault, nothing but that it was."""
+"""Every answer -> the same with headers that keep browsers careful, measured and logged; faults stay inside."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import zlib
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
@@ -28,7 +29,7 @@ async def _delta(request: Request, service: TheService) -> Delta:
         return Delta.model_validate_json(_unpacked(data, most) if encoding == "gzip" else data)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
-        raise HTTPException(422, [{**fault, "loc": ["body", *fault["loc"]]} for fault in faults[:20]]) from None
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from None
 
 
 async def _read(request: Request, most: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -51,18 +50,13 @@ def answer(
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if isinstance(error.detail, list):
-        return _faulty(request, error.detail)
-    return answer(request, error.status_code, str(error.detail), error.headers)
+    return answer(request, error.status_code, error.detail, error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return _faulty(request, error.errors())
-
-
-def _faulty(request: Request, errors: Sequence[Mapping[str, Any]]) -> Response:
-    """Say what is wrong without what was sent, in which there may be secrets."""
+    errors = error.errors()
+    # Without what was sent, in which there may be secrets.
     faults = [
         ProblemFault(where=".".join(str(part) for part in one["loc"]), what=one["msg"]) for one in errors[:_SHOWN]
     ]

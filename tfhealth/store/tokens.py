@@ -14,7 +14,6 @@ from tfhealth.store.tables import Login, Project, Token
 from tfhealth.store.tables.base import now
 
 __all__ = [
-    "LOGIN_DAYS",
     "digest_of",
     "has_admin",
     "listed",
@@ -26,9 +25,7 @@ __all__ = [
     "valid",
 ]
 
-LOGIN_DAYS = 7
-"""How long a browser stays logged in, unless its token ends before."""
-
+_LOGIN = timedelta(days=7)  # unless the token ends before
 _SHOWN = 12  # letters of a token by which people know it again; more than enough of the others are left
 
 
@@ -94,7 +91,7 @@ def revoke(session: Session, token: Token) -> None:
 def log_in(session: Session, token: Token) -> tuple[str, datetime]:
     """Keep a new login by a token; return the cookie and when it ends. Old logins are cleared away."""
     session.execute(delete(Login).where(Login.expires <= now()))
-    secret, ends = secrets.token_urlsafe(32), now() + timedelta(days=LOGIN_DAYS)
+    secret, ends = secrets.token_urlsafe(32), now() + _LOGIN
     if token.expires is not None:
         ends = min(ends, token.expires)
     session.add(Login(token_id=token.id, digest=digest_of(secret), expires=ends))
