@@ -22,7 +22,10 @@ T = TypeVar("T")
 def serving(settings: Settings) -> Iterator[str]:
     """Run a service under uvicorn in a thread; yield its address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=5))
+    config = uvicorn.Config(
+        create_app(settings), log_level="warning", timeout_graceful_shutdown=5, proxy_headers=False, access_log=False
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -12,13 +12,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
+from tfhealth.service.access import TheCaller
 from tfhealth.service.state import TheService
 from tfhealth.wire.delta import Delta
 
 __all__ = ["TheDelta"]
 
 
-async def _delta(request: Request, service: TheService) -> Delta:
+async def _delta(request: Request, caller: TheCaller, service: TheService) -> Delta:
+    # The caller stands here so that nothing is read of whoever may not come in.
     most = service.settings.largest_body
     data = await _read(request, most)
     _check_digest(request, data)

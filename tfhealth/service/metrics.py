@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 __all__ = ["SHARED", "exposition", "request_answered", "rows_received", "working"]
@@ -15,6 +15,7 @@ __all__ = ["SHARED", "exposition", "request_answered", "rows_received", "working
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable that names the folder in which several processes count; it stands before this is imported."""
 
+disable_created_metrics()  # type: ignore[no-untyped-call] # they would double what is told, and nobody reads them
 _REGISTRY = CollectorRegistry()
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 

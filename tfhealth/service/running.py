@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from tfhealth.errors import UsageError
+from tfhealth.errors import RunError, UsageError
 from tfhealth.service import logs
 from tfhealth.service.app import create_app
 from tfhealth.service.metrics import SHARED
@@ -92,15 +93,25 @@ def run(running: Running) -> None:
 
     Raises:
         UsageError: the address is taken, or is not one of this machine.
+        RunError: it could not begin, e.g. because its database cannot be reached.
     """
     listening = _listen(running.host, running.port)
     host = f"[{running.host}]" if ":" in running.host else running.host
     running.told(f"http://{host}:{listening.getsockname()[1]}")
-    with listening, _shared_counts(running.servers), suppress(KeyboardInterrupt):
-        if running.servers == 1:
-            uvicorn.Server(_config(running)).run(sockets=[listening])
-        else:
+    logs.set_up(running.log)
+    signal.signal(signal.SIGTERM, _end)  # uvicorn passes on what stopped it, and whoever called has to tidy up yet
+    with listening, _shared_counts(running.servers), suppress(KeyboardInterrupt, SystemExit):
+        if running.servers > 1:
             Multiprocess(_config(running), [listening]).run()
+            return
+        server = uvicorn.Server(_config(running))
+        server.run(sockets=[listening])
+        if not server.started:
+            raise RunError("the service could not begin; its log says why.")
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _config(running: Running) -> uvicorn.Config:
