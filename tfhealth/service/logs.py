@@ -7,8 +7,6 @@ import logging
 import re
 from datetime import UTC, datetime
 
-from tfhealth.report.inert import inert
-
 __all__ = ["FORMATS", "set_up"]
 
 _SECRET = re.compile(r"tfh_[\w-]{12,}|(?<=://)[^\s/@]+:[^\s/@]+(?=@)", re.ASCII)
@@ -32,16 +30,20 @@ class _Json(logging.Formatter):
 
 
 class _Text(logging.Formatter):
-    """The same for people; no line of it is a command to a terminal, and what was sent makes no line of its own."""
+    """The same for people; nothing that was sent is a command to a terminal, or makes a line of its own."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
+        return _printable(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(inert(super().format(record)))
+        return without_secrets("\n".join(map(_printable, super().format(record).split("\n"))))
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 FORMATS: dict[str, type[logging.Formatter]] = {"text": _Text, "json": _Json}
