@@ -91,3 +91,4 @@ def test_several_processes_count_together(tmp_path: Path) -> None:
     ][-1]
     assert 'tfhealth_rows_received_total{table="row"} 6.0\n' in told
     assert 'tfhealth_work_waiting{kind="judge"} 2.0\n' in told
+    assert "pid=" not in told

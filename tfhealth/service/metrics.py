@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 __all__ = ["SHARED", "exposition", "request_answered", "rows_received", "working"]
 
@@ -66,8 +68,19 @@ def exposition(waiting: dict[str, int]) -> bytes:
     if SHARED in os.environ:
         counted = CollectorRegistry()
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
-    now = CollectorRegistry()
-    gauge = Gauge("tfhealth_work_waiting", "Background work that is due, by kind", ["kind"], registry=now)
-    for kind, count in waiting.items():
-        gauge.labels(kind).set(count)
-    return generate_latest(counted) + generate_latest(now)
+    asked = CollectorRegistry()
+    asked.register(_Waiting(waiting))
+    return generate_latest(counted) + generate_latest(asked)
+
+
+class _Waiting(Collector):
+    """What waits now: it stands in the database, so no process counts it."""
+
+    def __init__(self, waiting: dict[str, int]) -> None:
+        self._waiting = waiting
+
+    def collect(self) -> Iterator[Metric]:
+        found = GaugeMetricFamily("tfhealth_work_waiting", "Background work that is due, by kind", labels=["kind"])
+        for kind, count in self._waiting.items():
+            found.add_metric([kind], count)
+        yield found
