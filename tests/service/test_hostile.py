@@ -106,7 +106,9 @@ def test_markup_stays_text_on_every_page(place: Place, run: str, path: str) -> N
 @pytest.mark.parametrize("token", ["", "admin"])
 def test_every_answer_keeps_browsers_careful(place: Place, path: str, token: str) -> None:
     """Pages, files, errors and data: none is sniffed, framed by others, or kept where it is private."""
-    headers = place.ask("GET", path, token, headers={"Accept": "text/html"}).headers
+    found = place.ask("GET", path, token, headers={"Accept": "text/html"})
+    headers = found.headers
+    assert 'name="referrer"' not in found.text  # it would overrule the header below, which forms need
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
     assert headers["x-frame-options"] == "SAMEORIGIN"

@@ -48,6 +48,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--workers", type=_count, default=2, metavar="N", help="processes of each that judge and write reports"
     )
     parser.add_argument("--log", choices=("text", "json"), default="text", help="how its log looks (default: text)")
+    parser.add_argument("--address", default="", metavar="URL", help="where people reach it, for links in webhooks")
+    parser.add_argument(
+        "--private-webhooks", action="store_true", help="let webhooks lead to machines of the own network too"
+    )
     _add_access(parser)
     parser.set_defaults(act=_act)
 
@@ -116,6 +120,8 @@ def _running(arguments: argparse.Namespace, database: str) -> Running:
             proxies=tuple(arguments.proxy),
             hosts=tuple(name.lower() for name in arguments.allow_host),
             workers=arguments.workers,
+            address=arguments.address.rstrip("/"),
+            private_webhooks=arguments.private_webhooks,
         )
     except ValidationError as error:
         (fault, *_) = error.errors()

@@ -17,6 +17,8 @@ from tfhealth.wire.documents import Problem, ProblemFault
 __all__ = ["answer", "handle"]
 
 _SHOWN = 20
+_TITLES = {403: "This is not for you", 404: "There is no such page", 429: "Wait a little"}
+_TITLE = "This did not work"
 
 
 def handle(app: FastAPI) -> None:
@@ -39,7 +41,7 @@ def answer(
         after = f"{request.url.path}{query}" if request.method == "GET" else "/"
         return RedirectResponse(f"/login?next={quote(after, safe='')}", 303)
     if looks:
-        found: Response = page(request, "problem.html.j2", status, phrase=HTTPStatus(status).phrase, detail=detail)
+        found: Response = page(request, "error.html.j2", status, title=_TITLES.get(status, _TITLE), detail=detail)
     else:
         found = JSONResponse(Problem(detail=detail, faults=list(faults)).model_dump(), status)
     found.headers.update(headers or {})
