@@ -14,7 +14,7 @@ from schemathesis.specs.openapi import checks
 from tests.service.guarded import Place, guarded
 from tfhealth.service.app import create_app
 from tfhealth.service.settings import Settings
-from tfhealth.wire.documents import Problem
+from tfhealth.wire.problem import Problem
 
 DESCRIBED = create_app(Settings(database="sqlite://")).openapi()
 CHECKS = [

@@ -13,7 +13,7 @@ from tfhealth.service.peers import Peer, peer
 from tfhealth.service.state import Service, TheService
 from tfhealth.store import attempts, tokens
 from tfhealth.store.tables import Project, Token
-from tfhealth.wire.documents import SLUG, Scope
+from tfhealth.wire.accounts import SLUG, Scope
 
 __all__ = ["Caller", "Slug", "TheCaller", "checked_project", "cookie_name", "shown_token"]
 

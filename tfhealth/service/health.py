@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import JSONResponse
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from tfhealth.service import metrics
 from tfhealth.service.access import TheCaller
 from tfhealth.service.state import TheService
-from tfhealth.service.tasks.kinds import KINDS
+from tfhealth.service.tasks.kinds import KINDS, due
 from tfhealth.store.tables.base import now
 
 __all__ = ["router"]
@@ -44,5 +45,5 @@ def counted(caller: TheCaller, service: TheService) -> Response:
     if not caller.may("read", None):
         raise HTTPException(403, "this needs a token of scope read for every project")
     with service.database.reading() as session:
-        waiting = {name: len([*kind.due(session, now(), _COUNTED)]) for name, kind in KINDS.items()}
-    return Response(metrics.exposition(waiting), media_type=CONTENT_TYPE_LATEST)
+        waiting = Counter(task.kind for task in due(session, now(), _COUNTED))
+    return Response(metrics.exposition({kind: waiting[kind] for kind in KINDS}), media_type=CONTENT_TYPE_LATEST)

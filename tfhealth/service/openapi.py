@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from tfhealth.wire.documents import Problem
+from tfhealth.wire.problem import Problem
 
 __all__ = ["describe"]
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from tfhealth.service.pages.rendering import page
-from tfhealth.wire.documents import Problem, ProblemFault
+from tfhealth.wire.problem import Problem, ProblemFault
 
 __all__ = ["answer", "handle"]
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from tfhealth.service.access import TheCaller
 from tfhealth.service.state import TheService
 from tfhealth.store.tables import Project, StoredRun
-from tfhealth.wire.documents import NewProject, ProjectSummary
+from tfhealth.wire.accounts import NewProject, ProjectSummary
 
 __all__ = ["router"]
 

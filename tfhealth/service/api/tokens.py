@@ -11,7 +11,7 @@ from tfhealth.service.access import Caller, TheCaller, checked_project
 from tfhealth.service.state import TheService
 from tfhealth.store import tokens
 from tfhealth.store.tables import Token
-from tfhealth.wire.documents import MadeToken, NewToken, TokenSummary
+from tfhealth.wire.accounts import MadeToken, NewToken, TokenSummary
 
 __all__ = ["TokenId", "make", "revoke", "router", "summary"]
 

@@ -14,7 +14,7 @@ from tfhealth.service.pages.rendering import page
 from tfhealth.service.state import Service, TheService
 from tfhealth.store import tokens
 from tfhealth.store.tables.base import now
-from tfhealth.wire.documents import MadeToken, NewToken
+from tfhealth.wire.accounts import MadeToken, NewToken
 
 __all__ = ["router"]
 
