@@ -43,7 +43,7 @@ def test_commands_are_understood(words: list[str]) -> None:
 
 
 def test_a_stop_leaves_time_to_finish() -> None:
-    """As long as a run may be judged for, and longer than streams are waited for."""
+    """As long as a run may be judged for; and whoever judges is not ended before the service ends it."""
     assert compose()["service"]["stop_grace_period"] == f"{unit()['TimeoutStopSec']}s"
     assert int(unit()["TimeoutStopSec"]) > 60
     assert unit()["KillMode"] == "mixed"

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.service.guarded import Place, guarded
@@ -34,6 +35,23 @@ def shown(place: Place) -> Iterator[Page]:
         yield page
         browser.close()
     assert [one for one in said if "Content Security Policy" in one] == []
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_axe_finds_no_violation(place: Place, width: int) -> None:
+    """On the login page and the settings page, wide and narrow; and neither is wider than the screen."""
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        context = browser.new_context(base_url=place.address, viewport={"width": width, "height": 900}, bypass_csp=True)
+        shown = context.new_page()
+        found = []
+        for path, headers in (("/login", {}), ("/projects/default/settings", {"X-User": "ada"})):
+            context.set_extra_http_headers(headers)
+            shown.goto(path)
+            assert shown.evaluate("document.documentElement.scrollWidth") <= width
+            found += [(path, one["id"], one["nodes"][0]["html"]) for one in Axe().run(shown).response["violations"]]
+        browser.close()
+    assert found == []
 
 
 def log_in(place: Place, shown: Page, path: str) -> None:
