@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import uvicorn
+from fastapi import FastAPI
 
 from tfhealth.service.app import create_app
 from tfhealth.service.settings import Settings
@@ -21,8 +22,18 @@ T = TypeVar("T")
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
     """Run a service under uvicorn in a thread; yield its address."""
+    with answering(create_app(settings)) as address:
+        yield address
+
+
+@contextmanager
+def answering(app: FastAPI) -> Iterator[str]:
+    """Run an application so."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=5))
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=5, proxy_headers=False, access_log=False
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

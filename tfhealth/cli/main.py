@@ -23,7 +23,7 @@ _EPILOG = """exit codes:
   2  wrong use: arguments, rules, profiles, baselines or paths that cannot be meant
   3  incomplete: the gate would pass, but a run is unfinished, damaged or could not be judged, or does not
      decide what the gate requires; `report` could not read or write everything; `replay` showed no NaN or Inf;
-     `run --only-preflight` met no fit, or could not try anything
+     `run --only-preflight` met no fit, or could not try anything; `push` could not send every run
 """
 
 
@@ -71,6 +71,8 @@ COMMANDS = {
     "compare": "show what differs between two recorded runs",
     "export": "hand a recorded run and its report to TensorBoard, MLflow or W&B",
     "replay": "show op by op where NaN began",
+    "serve": "show the runs in a folder, or keep the runs that are sent, as web pages",
+    "push": "send recorded runs to a server",
     "rules": "list, explain, write, check, test and compare rules",
 }
 """{command: what it does}; its options are in the module of its name beside this one."""

@@ -1,26 +1,21 @@
-"""A request -> who asks, and whether they may: by a token, by a proxy that is trusted, or because all may."""
+"""A request -> who asks, and whether they may: by a token, a login, a proxy that is trusted, or because all may."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Path, Request
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
-from tfhealth.service.state import TheService
+from tfhealth.service.peers import Peer, peer
+from tfhealth.service.state import Service, TheService
+from tfhealth.store import attempts, tokens
 from tfhealth.store.tables import Project, Token
-from tfhealth.store.tables.base import now
+from tfhealth.wire.accounts import SLUG, Scope
 
-__all__ = ["SLUG", "Caller", "Scope", "TheCaller", "checked_project", "new_token", "token_digest"]
-
-Scope = Literal["ingest", "read", "admin"]
-
-SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
-"""What the name of a project looks like."""
+__all__ = ["Caller", "Slug", "TheCaller", "checked_project", "cookie_name", "shown_token"]
 
 
 @dataclass(frozen=True)
@@ -31,45 +26,75 @@ class Caller:
         name: of the person or token.
         scope: what they may; admin may all.
         project: the slug of the only project that they may see; None: every project.
+        login: whether they came by a cookie, and can log out.
     """
 
     name: str
     scope: Scope
     project: str | None = None
+    login: bool = False
 
     def may(self, scope: Scope, project: str | None) -> bool:
         """Tell whether they may do something in a project; None: in all of them."""
         return self.scope in (scope, "admin") and self.project in (None, project)
 
 
-def new_token() -> str:
-    """Return a token that nobody can guess."""
-    return f"tfh_{secrets.token_urlsafe(32)}"
-
-
-def token_digest(token: str) -> str:
-    """Return what is kept of a token; it is too long to be guessed, so no slow hash is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def _caller(request: Request, service: TheService) -> Caller:
-    if not service.settings.tokens:
+    settings, who = service.settings, peer(request.scope, service.settings)
+    if not settings.guarded:
         return Caller("", "admin")
     kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token:
-        raise HTTPException(401, "a token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+    if kind.lower() == "bearer" and token:
+        return _of(shown_token(service, who, token.strip()))
+    if who.user:
+        _check_origin(request)
+        return Caller(who.user, "admin" if who.user in settings.admins else settings.user_scope)
+    cookie = request.cookies.get(cookie_name(who))
+    if cookie:
+        with service.database.reading() as session:
+            found = tokens.logged_in(session, cookie)
+        if found is not None:
+            _check_origin(request)
+            return _of(found, login=True)
+    raise HTTPException(401, "a token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+
+
+def cookie_name(who: Peer) -> str:
+    """Return the name of the cookie; by https one that no other name of the same domain can set."""
+    return "__Host-tfhealth" if who.secure else "tfhealth"
+
+
+def shown_token(service: Service, who: Peer, token: str) -> Token:
+    """Return a token that holds; one that does not is counted.
+
+    Raises:
+        HTTPException: 401 it does not hold; 429 the address has shown too many of those.
+    """
+    digest = tokens.digest_of(token)
     with service.database.reading() as session:
-        found = _token(session, token)
+        wait = attempts.wait(session, who.address, service.settings.wrong_tokens)
+        found = None if wait else tokens.valid(session, digest)
+    if wait:
+        raise HTTPException(429, "too many tokens were refused; wait a little", {"Retry-After": str(wait)})
     if found is None:
+        with service.database.writing() as session:
+            attempts.refused(session, who.address, digest)
         raise HTTPException(401, "this token is not known, has expired or was revoked", {"WWW-Authenticate": "Bearer"})
-    return Caller(found.name, found.scope, found.project.slug if found.project else None)  # type: ignore[arg-type]
+    return found
 
 
-def _token(session: Session, token: str) -> Token | None:
-    query = select(Token).where(Token.digest == token_digest(token)).options(joinedload(Token.project))
-    found = session.scalar(query)
-    over = found is not None and (found.revoked is not None or (found.expires is not None and found.expires <= now()))
-    return None if over else found
+def _of(token: Token, *, login: bool = False) -> Caller:
+    return Caller(token.name, cast(Scope, token.scope), token.project.slug if token.project else None, login)
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse a change that a browser may have been led to: whoever is known by what a browser sends by itself.
+
+    That a request comes from another site is refused earlier and of everybody; here it must be said that it does not.
+    """
+    said = "sec-fetch-site" in request.headers or "origin" in request.headers
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not said:
+        raise HTTPException(403, "a change must say that it comes from a page of this service: Origin is missing")
 
 
 TheCaller = Annotated[Caller, Depends(_caller)]

@@ -11,9 +11,15 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tfhealth import __version__
+from tfhealth.service import health, openapi, problems
+from tfhealth.service.answers import Answers
+from tfhealth.service.api import projects as api_projects
 from tfhealth.service.api import runs as api_runs
-from tfhealth.service.pages import compare, errors, events, projects, rules, run, styles, trend
+from tfhealth.service.api import tokens as api_tokens
+from tfhealth.service.gate import Gate
+from tfhealth.service.pages import compare, events, login, projects, rules, run, styles, trend
 from tfhealth.service.pages import runs as page_runs
+from tfhealth.service.pages import settings as page_settings
 from tfhealth.service.queue import LocalQueue
 from tfhealth.service.rooms import Rooms
 from tfhealth.service.settings import Settings
@@ -50,16 +56,26 @@ def create_app(settings: Settings) -> FastAPI:
             queue.close()
         database.close()
 
-    app = FastAPI(title="tfhealth", version=__version__, lifespan=lifespan)
+    app = FastAPI(
+        title="tfhealth",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its scripts come from elsewhere
+        redoc_url=None,
+    )
+    openapi.describe(app)
+    problems.handle(app)
+    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Answers, settings=settings)  # around the other one
     for router in ROUTERS:
         app.include_router(router)
-    errors.install(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app
 
 
 ROUTERS = (
-    api_runs.router,
-    *(one.router for one in (projects, page_runs, run, events, compare, rules, trend, styles)),
+    *(one.router for one in (api_projects, api_runs, api_tokens, health)),
+    *(one.router for one in (login, projects, page_runs, run, events, compare, rules, trend, page_settings, styles)),
 )
 """Everything that answers."""

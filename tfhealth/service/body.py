@@ -8,16 +8,19 @@ import zlib
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
+from tfhealth.service.access import TheCaller
 from tfhealth.service.state import TheService
 from tfhealth.wire.delta import Delta
 
 __all__ = ["TheDelta"]
 
 
-async def _delta(request: Request, service: TheService) -> Delta:
+async def _delta(request: Request, caller: TheCaller, service: TheService) -> Delta:
+    # The caller stands here so that nothing is read of whoever may not come in.
     most = service.settings.largest_body
     data = await _read(request, most)
     _check_digest(request, data)
@@ -28,7 +31,7 @@ async def _delta(request: Request, service: TheService) -> Delta:
         return Delta.model_validate_json(_unpacked(data, most) if encoding == "gzip" else data)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
-        raise HTTPException(422, [{**fault, "loc": ["body", *fault["loc"]]} for fault in faults[:20]]) from None
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from None
 
 
 async def _read(request: Request, most: int) -> bytes:

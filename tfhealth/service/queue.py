@@ -25,6 +25,9 @@ class Queue(Protocol):
     def defer(self, task: Task) -> None:
         """Ask for something to be done soon, once, however often it is asked for before it begins."""
 
+    def alive(self) -> bool:
+        """Tell whether it goes on."""
+
     def close(self) -> None:
         """Stop, after what is being done."""
 
@@ -76,6 +79,10 @@ class LocalQueue:
         except Exception:
             _LOG.exception("background work: %s %s failed; it is tried again", task.kind, task.key)
             self._closed.wait(_EVERY)
+
+    def alive(self) -> bool:
+        """Tell whether it goes on."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
         """Stop, after what is being done."""

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from tfhealth.store.tables import Project, StoredRun
 from tfhealth.wire.documents import RunSummary
 
-__all__ = ["DEFAULT_PROJECT", "by_id", "project", "summary"]
+__all__ = ["DEFAULT_PROJECT", "by_id", "existing", "project", "summary"]
 
 DEFAULT_PROJECT = "default"
 """The project that is there from the beginning."""
@@ -16,12 +16,17 @@ DEFAULT_PROJECT = "default"
 
 def project(session: Session, slug: str) -> Project:
     """Return a project, made where there is none; the session writes."""
-    found = session.scalar(select(Project).where(Project.slug == slug))
+    found = existing(session, slug)
     if found is None:
         found = Project(slug=slug)
         session.add(found)
         session.flush()
     return found
+
+
+def existing(session: Session, slug: str) -> Project | None:
+    """Return a project, if there is one of that name."""
+    return session.scalar(select(Project).where(Project.slug == slug))
 
 
 def by_id(session: Session, owner: Project, run_id: str) -> StoredRun | None:

@@ -36,7 +36,10 @@ def _text(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    json.loads(_text(value))
+    try:
+        json.loads(_text(value))
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
     return str(value)
 
 

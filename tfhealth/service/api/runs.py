@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path
 
+from tfhealth.service import metrics
 from tfhealth.service.access import Slug, TheCaller, checked_project
 from tfhealth.service.body import TheDelta
 from tfhealth.service.state import TheService
@@ -54,6 +55,7 @@ def put(project: Slug, run: RunId, delta: TheDelta, caller: TheCaller, service: 
             raise HTTPException(409, str(error)) from None
         stored = finding.by_id(session, owner, run)
         key = stored.key if stored else 0
+    metrics.rows_received({stretch.table: len(stretch.rows) for stretch in delta.stretches})
     service.queue.defer(Task("judge", key))
     return found
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from tfhealth.service import metrics
 from tfhealth.service.tasks.judging import JUDGE
 from tfhealth.service.tasks.task import Kind, Means, Task
 
@@ -21,4 +22,5 @@ def due(session: Session, at: datetime, most: int) -> list[Task]:
 
 def perform(means: Means, task: Task) -> None:
     """Do one thing."""
-    KINDS[task.kind].perform(means, task.key)
+    with metrics.working(task.kind):
+        KINDS[task.kind].perform(means, task.key)

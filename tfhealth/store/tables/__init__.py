@@ -1,6 +1,6 @@
 """The tables of the service's database; `migrations/` makes them, and a test says that both agree."""
 
-from tfhealth.store.tables.access import Attempt, Token
+from tfhealth.store.tables.access import Attempt, Login, Token
 from tfhealth.store.tables.base import Base
 from tfhealth.store.tables.notices import Delivery, Webhook
 from tfhealth.store.tables.rejudging import Rejudged, Rejudgement
@@ -13,6 +13,7 @@ __all__ = [
     "Delivery",
     "FoundRule",
     "Judgement",
+    "Login",
     "Project",
     "Rejudged",
     "Rejudgement",

@@ -19,6 +19,7 @@ def upgrade() -> None:
         "attempt",
         sa.Column("id", _NUMBER, nullable=False),
         sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
     )
@@ -112,6 +113,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
         sa.UniqueConstraint("digest", name=op.f("uq_token_digest")),
     )
+    op.create_table(
+        "login",
+        sa.Column("id", _NUMBER, nullable=False),
+        sa.Column("token_id", _NUMBER, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["token_id"], ["token.id"], name=op.f("fk_login_token_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login")),
+        sa.UniqueConstraint("digest", name=op.f("uq_login_digest")),
+    )
+    with op.batch_alter_table("login", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_expires"), ["expires"], unique=False)
+        batch_op.create_index(batch_op.f("ix_login_token_id"), ["token_id"], unique=False)
+
     op.create_table(
         "webhook",
         sa.Column("id", _NUMBER, nullable=False),
@@ -227,6 +242,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_webhook_project_id"))
 
     op.drop_table("webhook")
+    with op.batch_alter_table("login", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_token_id"))
+        batch_op.drop_index(batch_op.f("ix_login_expires"))
+
+    op.drop_table("login")
     op.drop_table("token")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_run_project_id_verdict_started"))

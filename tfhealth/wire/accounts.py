@@ -1,0 +1,72 @@
+"""Projects and tokens as they travel: what the REST API takes and gives of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+__all__ = ["SLUG", "MadeToken", "NewProject", "NewToken", "ProjectSummary", "Scope", "TokenSummary"]
+
+Scope = Literal["ingest", "read", "admin"]
+"""What a token lets do: send runs, look at them, or all."""
+
+SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
+"""What the name of a project looks like."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProjectSummary(_Model):
+    """One project."""
+
+    name: str = Field(description="its name, as it stands in addresses")
+    runs: int = Field(description="how many runs it has")
+    created: datetime = Field(description="UTC")
+
+
+class NewProject(_Model):
+    """A project to be made."""
+
+    name: str = Field(
+        pattern=SLUG, description="small letters, digits and hyphens, up to 63; it begins with a letter or digit"
+    )
+
+
+class TokenSummary(_Model):
+    """One token, without itself."""
+
+    id: int = Field(description="its number")
+    name: str = Field(description="whose it is, or what for")
+    beginning: str = Field(description="its first letters, by which people know it again")
+    scope: Scope = Field(description="what it lets do; admin lets do all")
+    project: str | None = Field(description="the one project that it is for; null: every project")
+    created: datetime = Field(description="UTC")
+    expires: datetime | None = Field(description="UTC; null: never")
+    revoked: datetime | None = Field(description="UTC; null: it was not")
+
+
+class NewToken(_Model):
+    """A token to be made."""
+
+    name: str = Field(min_length=1, max_length=200, description="whose it is, or what for")
+    scope: Scope = Field(description="what it lets do; admin lets do all")
+    project: str | None = Field(None, pattern=SLUG, description="the one project that it is for; null: every project")
+    days: int | None = Field(None, ge=1, le=3650, description="until it expires; null: never")
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, name: str) -> str:
+        if not name.isprintable() or not name.strip():
+            raise ValueError("must be text that can be printed")
+        return name.strip()
+
+
+class MadeToken(_Model):
+    """A token that was made; this is the only time that it is shown."""
+
+    token: str = Field(description="the token itself")
+    about: TokenSummary = Field(description="what is kept of it")
