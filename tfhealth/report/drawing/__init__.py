@@ -8,6 +8,7 @@ from typing import Any
 
 from tfhealth.report.chart import Chart, Dots, Heat, Lines, Ridges
 from tfhealth.report.drawing.dots import draw_dots
+from tfhealth.report.drawing.frame import fit
 from tfhealth.report.drawing.heat import draw_heat
 from tfhealth.report.drawing.ink import STYLE
 from tfhealth.report.drawing.lines import HEIGHT, draw_lines
@@ -29,8 +30,9 @@ def draw(chart: Chart) -> str:
     with mpl.rc_context():
         mpl.rcdefaults()  # the user's own style, or usetex, must not change a report
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(_WIDTH, HEIGHT), facecolor="white", layout="constrained")
+        figure = Figure(figsize=(_WIDTH, HEIGHT), dpi=72, facecolor="white")  # one point is one unit of the SVG
         _DRAW[type(chart)](figure, chart)
+        fit(figure, *(text for axes in figure.axes for text in axes.texts))
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing, dpi=_PIXELS)
     return compact(out.getvalue())
