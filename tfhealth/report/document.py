@@ -68,21 +68,26 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """One sample that is an image: pixels uint8[height, width, channels]; `lines` are its labels."""
+    """One sample that is an image: pixels uint8[height, width, channels]; `lines` are its labels and predictions.
+
+    `wrong` says that a predicted class is not the label.
+    """
 
     pixels: NDArray[Any]
     alt: str
     lines: tuple[str, ...]
+    wrong: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The samples of one input, or of one label that is an image: cards of images, or a table of numbers."""
+    """What is known of one input or label: samples as cards or as a table of numbers, or a picture of all of them."""
 
     title: str
     caption: str
     cards: tuple[Card, ...] = ()
     table: Table | None = None
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,14 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from tfhealth.report.chart import Chart, Dots, Heat, Lines, Ridges
+from tfhealth.report.chart import Chart, Dots, Heat, Lines, Ridges, Spans
 from tfhealth.report.drawing.dots import draw_dots
 from tfhealth.report.drawing.frame import fit
 from tfhealth.report.drawing.heat import draw_heat
 from tfhealth.report.drawing.ink import STYLE
 from tfhealth.report.drawing.lines import HEIGHT, draw_lines
 from tfhealth.report.drawing.ridges import draw_ridges
+from tfhealth.report.drawing.spans import draw_spans
 from tfhealth.report.svg import compact
 
 __all__ = ["draw"]
@@ -32,7 +33,7 @@ def draw(chart: Chart) -> str:
         mpl.rcParams.update(STYLE)
         figure = Figure(figsize=(_WIDTH, HEIGHT), dpi=72, facecolor="white")  # one point is one unit of the SVG
         _DRAW[type(chart)](figure, chart)
-        fit(figure, *(text for axes in figure.axes for text in axes.texts))
+        fit(figure)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing, dpi=_PIXELS)
     return compact(out.getvalue())
@@ -43,5 +44,6 @@ _DRAW: dict[type, Callable[[Any, Any], None]] = {
     Heat: draw_heat,
     Dots: draw_dots,
     Ridges: draw_ridges,
+    Spans: draw_spans,
 }
 """Every kind of chart and how it is drawn."""
