@@ -163,8 +163,11 @@ def test_headings_keep_their_order_under_a_brand(run: Run, checklist: Checklist,
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"header": "{{ report.nme }}"}, "header.html.j2 is left out: UndefinedError: "),
-        ({"footer": "{% if %}"}, "footer.html.j2 is left out: TemplateSyntaxError: Expected an expression, got "),
+        ({"header": "{{ report.nme }}"}, "header.html.j2 is left out: line 1: UndefinedError: "),
+        (
+            {"footer": "{% if %}"},
+            "footer.html.j2 is left out: line 1: TemplateSyntaxError: Expected an expression, got ",
+        ),
         ({"style": "p { background: url(https://example.org/x.png) }"}, "style.css is left out: has 'url(https"),
         ({"style": "x" * 100_001}, "style.css is left out: has more than 100,000 characters."),
         ({"header": "x" * 20_001}, "header.html.j2 is left out: has more than 20,000 characters."),

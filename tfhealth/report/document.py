@@ -57,13 +57,17 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A chart with the words around it; `alt` tells what it shows to who cannot see it."""
+    """A chart with the words around it; `alt` tells what it shows to who cannot see it.
+
+    `narrow` is for two abreast.
+    """
 
     name: str
     title: str
     caption: str
     alt: str
     chart: Chart
+    narrow: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +199,8 @@ class Letterhead:
         logo: a picture as a data URI, empty: none.
         style: CSS that follows ours.
         header: Jinja text of the closed kind of `tfhealth.report.partial`, empty: none; so `footer`.
+        chapters: (file name, Jinja text) of each chapter of its own.
+        layout: Jinja text that says where the parts of the page stand, empty: in our order.
         problems: one sentence for each thing that was left out.
     """
 
@@ -204,6 +210,8 @@ class Letterhead:
     style: str = ""
     header: str = ""
     footer: str = ""
+    chapters: tuple[tuple[str, str], ...] = ()
+    layout: str = ""
     problems: tuple[str, ...] = ()
 
 

@@ -18,12 +18,12 @@ from tfhealth.report.svg import compact
 
 __all__ = ["draw"]
 
-_WIDTH = 7.0  # inches
+_WIDTH, _NARROW = 7.0, 4.6  # inches
 _PIXELS = 144  # an inch, of a heat map
 
 
-def draw(chart: Chart) -> str:
-    """Return a chart as SVG text."""
+def draw(chart: Chart, narrow: bool = False) -> str:
+    """Return a chart as SVG text, as wide as a page or, `narrow`, for two abreast."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -31,7 +31,9 @@ def draw(chart: Chart) -> str:
     with mpl.rc_context():
         mpl.rcdefaults()  # the user's own style, or usetex, must not change a report
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(_WIDTH, HEIGHT), dpi=72, facecolor="white")  # one point is one unit of the SVG
+        figure = Figure(
+            figsize=(_NARROW if narrow else _WIDTH, HEIGHT), dpi=72, facecolor="white"
+        )  # one point is one unit of the SVG
         _DRAW[type(chart)](figure, chart)
         fit(figure)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
