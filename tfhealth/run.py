@@ -19,7 +19,7 @@ from tfhealth.summaries import Summary
 
 __all__ = ["Note", "Run", "Table"]
 
-_KEPT = 64 << 20  # bytes of panels that are kept; those of most runs are fewer
+_KEPT = 40 << 20  # bytes of panels that are kept; those of most runs are fewer
 
 
 @dataclass(frozen=True, eq=False)
