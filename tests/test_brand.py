@@ -21,7 +21,7 @@ from tests.helpers import RULE, write_rules
 from tests.test_report import LAYERS, RULES, STEPS, Seen, record, rules_in
 from tfhealth.diagnosis import evaluate
 from tfhealth.report.brand import letterhead
-from tfhealth.report.document import Report
+from tfhealth.report.document import Letterhead, Report
 from tfhealth.report.formats import page
 from tfhealth.report.harmless import check_css, filter_html
 from tfhealth.report.logo import logo_uri
@@ -163,8 +163,11 @@ def test_headings_keep_their_order_under_a_brand(run: Run, checklist: Checklist,
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"header": "{{ report.nme }}"}, "header.html.j2 is left out: UndefinedError: "),
-        ({"footer": "{% if %}"}, "footer.html.j2 is left out: TemplateSyntaxError: Expected an expression, got "),
+        ({"header": "{{ report.nme }}"}, "header.html.j2 is left out: line 1: UndefinedError: "),
+        (
+            {"footer": "{% if %}"},
+            "footer.html.j2 is left out: line 1: TemplateSyntaxError: Expected an expression, got ",
+        ),
         ({"style": "p { background: url(https://example.org/x.png) }"}, "style.css is left out: has 'url(https"),
         ({"style": "x" * 100_001}, "style.css is left out: has more than 100,000 characters."),
         ({"header": "x" * 20_001}, "header.html.j2 is left out: has more than 20,000 characters."),
@@ -366,10 +369,14 @@ def test_a_template_shows_the_reports_own_words(plain: Report, text: str, expect
     assert render(text, plain) == (expected, ())
 
 
-def test_the_template_in_the_guide_is_one(plain: Report) -> None:
+def test_the_templates_in_the_guide_are_some(plain: Report) -> None:
     """What the guide shows can be used as it stands."""
     guide = (Path(__file__).parent.parent / "docs" / "guide" / "reading-a-report.md").read_text("utf-8")
-    (text,) = re.findall(r"^```jinja\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    text, chapter, layout = re.findall(r"^```jinja\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    head = Letterhead("acme", "Acme", chapters=(("chapter-release.html.j2", chapter),), layout=layout)
+    whole = page(replace(plain, letterhead=head))
+    assert "Pack acme" not in whole
+    assert re.findall(r'<section id="([a-z-]+)"', whole)[:2] == ["verdict", "chapter-release"]
     made, left_out = render(text, plain)
     assert "level red" in made
     assert "<p>2025-03-01 09:30 UTC, took 11 min 12 s</p>" in made

@@ -22,6 +22,7 @@ FLOORS = [
     "offers",
     "series",
     "samples",
+    "summaries",
     "histograms",
     "task",
     "experiments",

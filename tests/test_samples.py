@@ -57,42 +57,53 @@ def sheet_of(tensor, most=4, **attributes) -> Samples:
 
 
 def test_images_and_classes_come_back(tmp_path):
-    """Pixels as they are, with what black and white stand for, and the labels of the same samples."""
+    """Of the last batch: pixels as they are, what black and white stand for, labels and what was predicted of them."""
     labels = np.arange(32) % 5
     stack = [layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(5, "softmax")]
     run = trained(tmp_path, IMAGES, labels, stack, "sparse_categorical_crossentropy", samples=4)
-    image, label = run.samples
-    assert (image.form, image.shape, image.low, image.high, image.step) == ("image", (12, 10, 3), 0.0, 255.0, 0)
-    np.testing.assert_array_equal(image.values, IMAGES[:4].astype(np.uint8))
-    assert label.values[:, 0].tolist() == [0, 1, 2, 3]
-    (given,) = report_of(run).given
+    image, predicted, label = run.samples
+    assert (image.form, image.shape, image.low, image.high, image.step) == ("image", (12, 10, 3), 0.0, 255.0, 1)
+    np.testing.assert_array_equal(image.values, IMAGES[16:20].astype(np.uint8))
+    assert label.values[:, 0].tolist() == [1, 2, 3, 4]
+    assert (predicted.form, predicted.shape, predicted.values.shape) == ("class", (5,), (4, 2))
+    assert ((predicted.values[:, 1] >= 0.2) & (predicted.values[:, 1] <= 1)).all()
+    given = report_of(run).given[-1]
     assert given.caption == "Each is 12 × 10 × 3 numbers; black is 0, white is 255."
-    assert [card.lines for card in given.cards] == [("Label 0",), ("Label 1",), ("Label 2",), ("Label 3",)]
-    assert given.cards[1].alt == "Sample 2 of 4 images, label 1"
+    mean, *cards = given.cards
+    guesses = [(int(guess), f"{share:.0%}") for guess, share in predicted.values]
+    assert [card.lines for card in cards] == [
+        (f"Label {place}", f"Predicted {guess} ({share})") for place, (guess, share) in enumerate(guesses, 1)
+    ]
+    assert [card.wrong for card in cards] == [guess != place for place, (guess, _) in enumerate(guesses, 1)]
+    assert cards[1].alt.startswith("Sample 2 of 4 images, label 2, predicted ")
+    assert (mean.lines, mean.alt) == (("Mean of 32",), "Mean of 32 images")
+    np.testing.assert_allclose(mean.pixels, IMAGES.mean(0), atol=1)
 
 
 def test_tables_tokens_and_vectors_are_numbers(tmp_path):
     """The first numbers of a table with its target, and ids of tokens as ids."""
     x = RNG.normal(size=(32, 40)).astype("float32")
     run = trained(tmp_path, x, x[:, :1], [layers.Dense(1)])
-    table, target = run.samples
-    np.testing.assert_array_equal(table.values, x[:8])
-    np.testing.assert_array_equal(target.values, x[:8, :1])
-    (given,) = report_of(run).given
-    assert given.table.head == ("Sample", "First values", "Label")
+    table, predicted, target = run.samples
+    np.testing.assert_array_equal(table.values, x[16:24])
+    np.testing.assert_array_equal(target.values, x[16:24, :1])
+    assert (predicted.form, predicted.values.shape) == ("numbers", (8, 1))
+    given = report_of(run).given[-1]
+    assert given.table.head == ("Sample", "First values", "Label", "Predicted")
     assert len(given.table.rows) == 8
     assert given.table.rows[0][1].endswith(", …")
     tokens = RNG.integers(0, 30000, (32, 6))
     run = trained(tmp_path, tokens, x[:, :1], [layers.Embedding(30000, 2), layers.Flatten(), layers.Dense(1)])
-    assert (run.samples[0].form, run.samples[0].values.tolist()) == ("ids", tokens[:8].tolist())
-    assert report_of(run).given[0].table.rows[0][1] == ", ".join(str(one) for one in tokens[0])
+    assert (run.samples[0].form, run.samples[0].values.tolist()) == ("ids", tokens[16:24].tolist())
+    assert report_of(run).given[0].table.rows[0][1] == ", ".join(str(one) for one in tokens[16])
 
 
 def test_none_are_kept_where_data_are_private(tmp_path):
     """samples=0: no row in the file, no byte of the data in it, no section in the report."""
     secret = np.full((32, 4), 1234.5678, "float32")
     kept, none = (trained(tmp_path, secret, secret[:, :1], [layers.Dense(1)], samples=count) for count in (2, 0))
-    assert (len(kept.samples), none.samples) == (2, ())
+    assert (len(kept.samples), none.samples) == (3, ())
+    assert ([one.form for one in kept.summaries], none.summaries) == (["features"], ())
     files = [b"".join(one.read_bytes() for one in run.path.iterdir()) for run in (kept, none)]
     assert [secret[0].tobytes() in one for one in files] == [True, False]
     assert ["What the model was given" in page(report_of(run)) for run in (kept, none)] == [True, False]
@@ -110,7 +121,7 @@ def test_a_second_fit_takes_no_more(tmp_path):
     """Each run has the samples of one batch."""
     x = RNG.normal(size=(32, 4)).astype("float32")
     run = trained(tmp_path, x, x[:, :1], [layers.Dense(1)], fits=2)
-    assert [one.site.kind for one in run.samples] == ["input", "label"]
+    assert [(one.site.kind, one.step) for one in run.samples] == [("input", 3), ("prediction", 3), ("label", 3)]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +243,8 @@ BAD = [
     ("input", "x", 0, changed()[0], b"\x89PNG\r\n\x1a\n<script>alert(1)</script>"),
     ("input", "x", 0, changed()[0], 7),
     ("weight", "x", 0, *changed()),
+    ("prediction", "x", 0, *changed(form="class", held=[2, 3])),
+    ("input", "x", 0, *changed(form="class", held=[2, 2])),
     ("input", "x", 1e999, *changed()),
 ]
 
@@ -253,9 +266,12 @@ def test_no_file_makes_a_page_large(tmp_path):
     """Hundreds of rows, each of them well formed: no more is read than a recorder writes."""
     recorder = Recorder(tmp_path)
     large = Samples(INPUT, "image", 0, np.zeros((8, 64, 64, 1), np.uint8), (64, 64, 1))
-    for _ in range(100):
-        recorder.samples([large])
+    recorder.samples([large])
     recorder.close()
+    with closing(connect(tmp_path / DATABASE)) as connection, connection:
+        columns = "kind, name, step, about, data"
+        for _ in range(7):
+            connection.execute(f"INSERT INTO sample ({columns}) SELECT {columns} FROM sample")
     run = load_run(tmp_path)
     assert sum(one.values.nbytes for one in run.samples) <= BYTES
     assert run.damage == "sample: has more than is kept of a run"
@@ -282,6 +298,18 @@ def test_a_page_shows_colors_and_escaped_names_only(tmp_path):
     assert to_pdf(text).startswith(b"%PDF")
 
 
+def test_a_run_of_the_second_schema_is_read(tmp_path):
+    """It has samples, and no table of summaries to look into."""
+    recorder = Recorder(tmp_path)
+    recorder.meta(schema_version=2)
+    recorder.samples([GOOD])
+    recorder.close()
+    with closing(connect(tmp_path / DATABASE)) as connection, connection:
+        connection.execute("DROP TABLE summary")
+    run = load_run(tmp_path)
+    assert ([one.site for one in run.samples], run.summaries, run.damage) == ([INPUT], (), "")
+
+
 def test_a_run_of_the_first_schema_is_read(tmp_path):
     """Runs that were written before there were samples and histograms have none, and no damage."""
     recorder = Recorder(tmp_path)
@@ -290,5 +318,6 @@ def test_a_run_of_the_first_schema_is_read(tmp_path):
     with closing(connect(tmp_path / DATABASE)) as connection, connection:
         connection.execute("DROP TABLE sample")
         connection.execute("DROP TABLE histogram")
+        connection.execute("DROP TABLE summary")
     run = load_run(tmp_path)
     assert (run.samples, run.histograms, run.damage, run.meta["name"]) == ((), {}, "", "old")

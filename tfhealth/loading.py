@@ -12,17 +12,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tfhealth import histograms, samples
+from tfhealth import histograms, samples, summaries
 from tfhealth.database import DATABASE, UNREADABLE, cut_off, opened
 from tfhealth.errors import RunError
 from tfhealth.run import Note, Run, Table
-from tfhealth.series import Probe, Series, Site
+from tfhealth.series import Ints, Probe, Series, Site
 from tfhealth.task import with_tasks
 
 __all__ = ["DATABASE", "SCHEMA_VERSION", "load", "read"]
 
-SCHEMA_VERSION = 2
-"""2 has samples and histograms; a run of 1 is read as one that has none."""
+SCHEMA_VERSION = 3
+"""2 has samples and histograms, 3 has summaries and predictions of samples; an older run is read as one without."""
+
+_MOST_SUMMARIES = 64
 
 
 def load(path: Path | str) -> Run:
@@ -80,7 +82,12 @@ def _with_extras(run: Run, connection: sqlite3.Connection, damage: list[str]) ->
     """Return the run with what somebody asked for beside the statistics."""
     shown = _rows(connection, "sample", "kind, name, step, about, data", samples.decoded, damage)
     counts = _rows(connection, "histogram", "kind, name, step, data", histograms.decoded, damage)
-    return replace(run, samples=samples.bounded(shown, damage), histograms=histograms.over_steps(counts))
+    kept = samples.bounded(shown, damage)
+    run = replace(run, samples=kept, histograms=histograms.over_steps(counts))
+    if run.meta["schema_version"] < 3:
+        return run
+    found = _rows(connection, "summary", "kind, name, about, data", summaries.decoded, damage)
+    return replace(run, summaries=tuple(found[:_MOST_SUMMARIES]))
 
 
 T = TypeVar("T")
@@ -115,27 +122,34 @@ def _layout(number: int, probes: str) -> tuple[int, list[tuple[int, str]]]:
 
 def _tables(connection: sqlite3.Connection, by_id: Mapping[int, Site], damage: list[str]) -> tuple[Table, ...]:
     layouts = dict(_rows(connection, "layout", "id, probes", _layout, damage))
-    rows: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
+    steps: dict[int, list[int]] = defaultdict(list)
+    data: dict[int, bytearray] = defaultdict(bytearray)  # grows in place: a long run must not be in memory twice
 
-    def parse(layout: int, step: int, data: bytes) -> None:
-        if len(data) != 4 * len(layouts[layout]):
+    def parse(layout: int, step: int, row: bytes) -> None:
+        if len(row) != 4 * len(layouts[layout]):
             raise ValueError
-        rows[layout].append((int(step), bytes(data)))
+        steps[layout].append(int(step))
+        data[layout].extend(row)
 
     _rows(connection, "row", "layout, step, data", parse, damage)
-    return tuple(_table(layouts[layout], found, by_id, damage) for layout, found in sorted(rows.items()))
+    return tuple(
+        _table(layouts[layout], np.array(steps[layout], np.int64), data.pop(layout), by_id, damage)
+        for layout in sorted(steps)
+    )
 
 
 def _table(
-    layout: Sequence[tuple[int, str]], rows: list[tuple[int, bytes]], by_id: Mapping[int, Site], damage: list[str]
+    layout: Sequence[tuple[int, str]], steps: Ints, data: bytearray, by_id: Mapping[int, Site], damage: list[str]
 ) -> Table:
-    rows.sort(key=lambda row: row[0])
-    values = np.frombuffer(b"".join(data for _, data in rows), "<f4").reshape(len(rows), len(layout))
+    values = np.frombuffer(data, "<f4").reshape(len(steps), len(layout))
+    if (np.diff(steps) < 0).any():
+        order = np.argsort(steps, kind="stable")
+        steps, values = steps[order], values[order]
     known = [column for column, (site, _) in enumerate(layout) if site in by_id]
     if len(known) < len(layout):
         damage.append("row: has values of sites that are not there")
     probes = tuple(Probe(by_id[site], statistic) for site, statistic in (layout[column] for column in known))
-    return Table(probes, np.array([step for step, _ in rows], np.int64), values[:, known].astype(np.float64))
+    return Table(probes, steps, values if len(known) == len(layout) else values[:, known])
 
 
 def _logs(connection: sqlite3.Connection, damage: list[str]) -> dict[Site, Series]:

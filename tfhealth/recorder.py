@@ -7,7 +7,8 @@ import math
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from tfhealth import loading
+from tfhealth import loading, summaries
 from tfhealth.loading import DATABASE, SCHEMA_VERSION
 from tfhealth.run import Run
 from tfhealth.samples import Samples, encoded, fitted
 from tfhealth.series import Attribute, Floats, Ints, Probe, Site
+from tfhealth.summaries import Summary
 
 __all__ = ["SCHEMA", "Recorder", "run_directory"]
 
@@ -36,6 +38,8 @@ CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, subject TEXT NOT NULL, 
     UNIQUE (subject, why));
 CREATE TABLE IF NOT EXISTS sample (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
     step INTEGER NOT NULL, about TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS summary (kind TEXT NOT NULL, name TEXT NOT NULL, about TEXT NOT NULL, data BLOB NOT NULL,
+    PRIMARY KEY (kind, name));
 CREATE TABLE IF NOT EXISTS histogram (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
     step INTEGER NOT NULL, data BLOB NOT NULL);
 """
@@ -112,14 +116,8 @@ class Recorder:
         with np.errstate(over="ignore"):  # what float32 cannot hold is kept as Inf
             blobs = np.ascontiguousarray(values, dtype="<f4")
         rows = [(int(step), layout, blob.tobytes()) for step, blob in zip(steps, blobs, strict=True)]
-        with self._lock:
-            self._connection.execute("BEGIN")
-            try:
-                self._connection.executemany("INSERT INTO row (step, layout, data) VALUES (?, ?, ?)", rows)
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.rollback()
+        with self._whole():
+            self._connection.executemany("INSERT INTO row (step, layout, data) VALUES (?, ?, ?)", rows)
 
     def epoch(self, epoch: int, step: int, logs: Mapping[str, float]) -> None:
         """Record the logs of one epoch that ended after `step` steps."""
@@ -135,12 +133,33 @@ class Recorder:
             self._connection.execute("INSERT OR IGNORE INTO note (subject, why) VALUES (?, ?)", (subject, why))
 
     def samples(self, found: Sequence[Samples]) -> None:
-        """Record what the model was given, as far as there is room."""
+        """Record what the model was given, as far as there is room, in the place of what was recorded before."""
         rows = [(one.site.kind, one.site.name, one.step, *encoded(one)) for one in fitted(found)]
-        with self._lock:
+        with self._whole():
+            self._connection.execute("DELETE FROM sample")
             self._connection.executemany(
                 "INSERT INTO sample (kind, name, step, about, data) VALUES (?, ?, ?, ?, ?)", rows
             )
+
+    def summaries(self, found: Sequence[Summary]) -> None:
+        """Record what all batches so far had in common, in the place of what was recorded before."""
+        rows = [(one.site.kind, one.site.name, *summaries.encoded(one)) for one in found]
+        with self._whole():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO summary (kind, name, about, data) VALUES (?, ?, ?, ?)", rows
+            )
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Have what the block writes written whole or not at all."""
+        with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
 
     def histograms(self, step: int, found: Mapping[Site, Floats]) -> None:
         """Record histograms of one step: {site: counts float64[BINS]}."""

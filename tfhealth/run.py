@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from tfhealth.histograms import Histogram
 from tfhealth.samples import Samples
 from tfhealth.series import BETWEEN_STEPS, FROM_HOST, Attribute, Panel, Probe, Series, Site, stack
+from tfhealth.summaries import Summary
 
 __all__ = ["Note", "Run", "Table"]
+
+_KEPT = 40 << 20  # bytes of panels that are kept; those of most runs are fewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +29,12 @@ class Table:
     Attributes:
         probes: the P probes, one a column.
         steps: int64[n], ascending.
-        values: float64[n, P].
+        values: float32[n, P], as they are kept in the file.
     """
 
     probes: tuple[Probe, ...]
     steps: NDArray[np.int64]
-    values: NDArray[np.float64]
+    values: NDArray[np.floating[Any]]
 
     @functools.cached_property
     def columns(self) -> Mapping[Probe, int]:
@@ -68,7 +71,9 @@ class Run:
         tables: the probed steps.
         logs: the epoch logs as {log site: Series}.
         notes: what could not be measured.
-        samples: what the model was given, the first of each input and label; empty where none were to be kept.
+        samples: what the model was given, the first of each input and label of a batch, and what it predicted; empty
+            where none were to be kept.
+        summaries: what all probed batches of each input and label had in common; empty as above.
         histograms: of the weights, gradients, updates and activations that somebody asked for.
         damage: what was wrong with the file; empty for a sound one.
     """
@@ -81,6 +86,7 @@ class Run:
     notes: tuple[Note, ...] = ()
     damage: str = ""
     samples: tuple[Samples, ...] = ()
+    summaries: tuple[Summary, ...] = ()
     histograms: Mapping[Site, Histogram] = field(default_factory=dict)
 
     @functools.cached_property
@@ -116,7 +122,7 @@ class Run:
         if not found:
             return None
         steps = np.concatenate([table.steps for table, _ in found])
-        values = np.concatenate([table.values[:, column] for table, column in found])
+        values = np.concatenate([table.values[:, column] for table, column in found]).astype(np.float64)
         order = np.argsort(steps, kind="stable")
         return Series(steps[order], values[order])
 
@@ -131,11 +137,16 @@ class Run:
     def panel(self, kind: str, statistic: str) -> Panel:
         """Return the series of `statistic` at all sites of `kind` where it was measured, in execution order.
 
-        Many rules look at the same ones: what is returned is kept, and not to be written to.
+        Many rules look at the same ones: what was asked for lately is kept, and not to be written to.
         """
-        if (kind, statistic) not in self._panels:
-            self._panels[kind, statistic] = self._panel(kind, statistic)
-        return self._panels[kind, statistic]
+        found = self._panels.pop((kind, statistic), None)
+        found = self._panel(kind, statistic) if found is None else found
+        self._panels[kind, statistic] = found
+        sizes = {key: panel.values.nbytes for key, panel in self._panels.items()}
+        for key in list(sizes)[:-1]:
+            if sum(sizes.values()) > _KEPT:
+                del self._panels[key], sizes[key]
+        return found
 
     @functools.cached_property
     def _panels(self) -> dict[tuple[str, str], Panel]:
@@ -153,5 +164,5 @@ class Run:
     def _columns(table: Table, sites: Sequence[Site], statistic: str) -> Panel:
         probes = [(site, Probe(site, statistic)) for site in sites]
         columns = [(site, table.columns[probe]) for site, probe in probes if probe in table.columns]
-        values = table.values[:, [column for _, column in columns]].T
+        values = table.values[:, [column for _, column in columns]].T.astype(np.float64, order="C")
         return Panel(tuple(site for site, _ in columns), table.steps, values, np.ones(values.shape, bool))

@@ -27,21 +27,22 @@ NUMBERS = 64
 BYTES = 200_000
 """What a run keeps at most: samples, pixels of a side, numbers of a sample, and bytes of all of them."""
 
-_DTYPES = {"image": "|u1", "numbers": "<f4", "ids": "<i8"}
+_DTYPES = {"image": "|u1", "numbers": "<f4", "ids": "<i8", "class": "<f4"}
+_KINDS = ("input", "label", "prediction")
 CHANNELS = (1, 3, 4)
 _LONGEST_SHAPE = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """The first samples of one input, or of the labels of one output.
+    """The first samples of a batch at one input, or the labels or predictions of one output.
 
     Attributes:
-        site: the input or label site.
-        form: image, numbers or ids.
+        site: the input, label or prediction site.
+        form: image, numbers, ids, or class for what a classifier predicts.
         step: optimizer steps taken before the one that had them.
         values: uint8[n, height, width, channels] of an image, else the first numbers of each sample, float32[n, k] or
-            int64[n, k].
+            int64[n, k]; of predicted classes the likeliest one and its probability, float32[n, 2].
         shape: of one sample, as the model was given it.
         low, high: of an image, what its darkest and its brightest value stand for.
     """
@@ -100,13 +101,8 @@ def decoded(kind: str, name: str, step: int, about: str, data: bytes) -> Samples
     found = json.loads(about)
     dtype = np.dtype(_DTYPES[found["form"]])
     held, shape = _sizes(found["held"]), _sizes(found["shape"])
-    image = found["form"] == "image"
-    fits = (
-        (len(held) == 4 and max(held[1:3]) <= SIDE and held[3] in CHANNELS)
-        if image
-        else (len(held) == 2 and held[1] <= NUMBERS)
-    )
-    if kind not in ("input", "label") or not isinstance(step, int) or not fits or not 0 < held[0] <= MOST or 0 in held:
+    fits = _fits(found["form"], held) and 0 < held[0] <= MOST and 0 not in held
+    if kind not in _KINDS or not isinstance(step, int) or not fits or (found["form"] == "class") > (kind == _KINDS[2]):
         raise ValueError("no samples of ours")
     if not isinstance(data, bytes) or len(data) != math.prod(held) * dtype.itemsize or len(data) > BYTES:
         raise ValueError("not as many bytes as the values take")
@@ -115,6 +111,13 @@ def decoded(kind: str, name: str, step: int, about: str, data: bytes) -> Samples
         raise ValueError("no range of values")
     values = np.frombuffer(data, dtype).reshape(held)
     return Samples(Site(str(kind), str(name)), str(found["form"]), step, values, shape, low, high)
+
+
+def _fits(form: str, held: tuple[int, ...]) -> bool:
+    """Return whether samples of this form may have this shape."""
+    if form == "image":
+        return len(held) == 4 and max(held[1:3]) <= SIDE and held[3] in CHANNELS
+    return len(held) == 2 and (held[1] == 2 if form == "class" else held[1] <= NUMBERS)
 
 
 def _sizes(listed: Any) -> tuple[int, ...]:

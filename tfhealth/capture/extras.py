@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from tfhealth.capture.replica import Replica
 from tfhealth.capture.sheet import Sheet
 from tfhealth.capture.sites import Located
 from tfhealth.capture.sketches import Sketches
+from tfhealth.capture.totals import Totals
 from tfhealth.errors import UsageError
 from tfhealth.histograms import KINDS
 from tfhealth.rules.patterns import matches
@@ -18,13 +20,15 @@ from tfhealth.samples import MOST
 
 __all__ = ["Asked", "Extras"]
 
+_REST = 5.0  # seconds between two looks at samples and summaries
+
 
 @dataclass(frozen=True)
 class Asked:
     """What to keep of a fit beside its statistics.
 
     Args:
-        samples: how many samples of the first probed batch, 0 to 16.
+        samples: how many samples of a batch, 0 to 16; with 0 nothing at all is kept that the data were made of.
         histograms: globs of the layers and variables whose values are counted; none: nothing is.
 
     Raises:
@@ -59,7 +63,9 @@ class Extras:
         epochs, steps = params.get("epochs"), params.get("steps")
         last = epochs * steps - 1 if epochs and steps else None
         # A run that goes on has its samples.
-        self._sheet = Sheet(0 if journal.steps_before else asked.samples, devices[0])
+        kept = 0 if journal.steps_before else asked.samples
+        self._sheet, self._totals = Sheet(kept, devices[0]), Totals(devices if kept else ())
+        self._next = 0.0
         self._sketches = Sketches(self._globs, last, devices) if self._globs else None
 
     def due(self, step: int, count: int) -> bool:
@@ -91,6 +97,8 @@ class Extras:
         if number == 0:
             with self._journal.guarded("samples"):
                 self._sheet.write(located, step)
+        with self._journal.guarded("summaries"):
+            self._totals.write(located, number)
         if self._sketches is not None:
             with self._journal.guarded("histograms"):
                 found = {one.site: tensor(one) for one in located if self._chosen(one)}
@@ -101,11 +109,14 @@ class Extras:
     def _chosen(self, one: Located) -> bool:
         return one.site.kind in KINDS and any(matches(f"**/{glob}", one.site.name) for glob in self._globs)
 
-    def drain(self) -> None:
-        """Bring what the device keeps to the file."""
-        recorder = self._journal.recorder
-        found = self._sheet.take()
-        if found:
-            self._journal.kept(recorder.samples, found)
+    def drain(self, ended: bool = False) -> None:
+        """Bring what the device keeps to the file; what only the last state of counts now and then, and at the end."""
+        recorder, now = self._journal.recorder, time.monotonic()
+        if ended or now >= self._next:
+            self._next = now + _REST
+            if found := self._sheet.take():
+                self._journal.kept(recorder.samples, found)
+            if summaries := list(self._totals.take()):
+                self._journal.kept(recorder.summaries, summaries)
         for step, counts in () if self._sketches is None else self._sketches.take():
             self._journal.kept(recorder.histograms, step, counts)

@@ -257,6 +257,8 @@ class Session:
                 put_back(self.model, name)
         with self.guarded("flush"):
             self.flush()
+            if self._probed is not None and self._probed.probes.extras is not None:
+                self._probed.probes.extras.drain(ended=True)
         self._probed = None
         self.known.record_end()
         with self.guarded("run directory"):

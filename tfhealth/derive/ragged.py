@@ -13,7 +13,12 @@ _FEW = 4  # different places of a median, up to which it pays not to sort
 
 
 def pack(values: Floats, keep: NDArray[np.bool_]) -> Floats:
-    """Move what is kept of float64[S, n] to the left of its row; the result is at least one column wide."""
+    """Move what is kept of float64[S, n] to the left of its row; the result is at least one column wide.
+
+    Where all is kept, which is most often so, it is `values` itself: not to be written to.
+    """
+    if values.shape[1] and keep.all():
+        return values
     counts = keep.sum(axis=1)
     rows = np.full((len(values), max(int(counts.max(initial=0)), 1)), np.nan)
     rows[np.arange(rows.shape[1]) < counts[:, None]] = values[keep]

@@ -10,11 +10,12 @@ from tfhealth.report.harmless import MAX_CSS, check_css, listed
 from tfhealth.report.logo import logo_uri
 from tfhealth.report.partial import MAX_TEXT, render
 from tfhealth.report.words import clean, shorten
+from tfhealth.rules.brand import chapters_in
 from tfhealth.rules.checklist import Brand
 
-__all__ = ["FOOTER", "HEADER", "STYLE", "letterhead", "render_part"]
+__all__ = ["FOOTER", "HEADER", "LAYOUT", "STYLE", "letterhead", "problem", "render_part"]
 
-HEADER, FOOTER, STYLE = "header.html.j2", "footer.html.j2", "style.css"
+HEADER, FOOTER, STYLE, LAYOUT = "header.html.j2", "footer.html.j2", "style.css", "report.html.j2"
 
 
 def letterhead(packs: Sequence[Brand]) -> Letterhead | None:
@@ -40,13 +41,18 @@ def letterhead(packs: Sequence[Brand]) -> Letterhead | None:
             problems.append(problem(brand.name, "logo", f"is shown without {listed(left_out)}"))
         return uri
 
+    def read(name: str) -> Callable[[], str]:
+        return lambda: _read(brand.templates, name, MAX_TEXT)
+
     return Letterhead(
         pack=clean(brand.name),
         title=shorten(clean(brand.title or brand.name), 80),
         logo=tried("logo", logo),
         style=tried(STYLE, lambda: _style(brand.templates)),
-        header=tried(HEADER, lambda: _read(brand.templates, HEADER, MAX_TEXT)),
-        footer=tried(FOOTER, lambda: _read(brand.templates, FOOTER, MAX_TEXT)),
+        header=tried(HEADER, read(HEADER)),
+        footer=tried(FOOTER, read(FOOTER)),
+        chapters=tuple((name, text) for name in chapters_in(brand.templates) if (text := tried(name, read(name)))),
+        layout=tried(LAYOUT, read(LAYOUT)),
         problems=tuple(problems),
     )
 

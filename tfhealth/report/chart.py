@@ -20,6 +20,7 @@ __all__ = [
     "Lines",
     "Ridges",
     "Scale",
+    "Spans",
     "drawable",
     "extent",
     "leaves",
@@ -123,7 +124,23 @@ class Ridges:
     panels: tuple[tuple[str, Ints, Floats], ...]
 
 
-Chart = Lines | Heat | Dots | Ridges
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """One stretch of values a row: low and high float[S], and around it `least` and `most`, where they are given.
+
+    `powers` draws them on a scale of powers of ten on both sides of 0.
+    """
+
+    names: tuple[str, ...]
+    low: Floats
+    high: Floats
+    label: str
+    least: Floats | None = None
+    most: Floats | None = None
+    powers: bool = False
+
+
+Chart = Lines | Heat | Dots | Ridges | Spans
 
 
 def wants_log(values: Floats) -> bool:

@@ -57,32 +57,41 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A chart with the words around it; `alt` tells what it shows to who cannot see it."""
+    """A chart with the words around it; `alt` tells what it shows to who cannot see it.
+
+    `narrow` is for two abreast.
+    """
 
     name: str
     title: str
     caption: str
     alt: str
     chart: Chart
+    narrow: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """One sample that is an image: pixels uint8[height, width, channels]; `lines` are its labels."""
+    """One sample that is an image: pixels uint8[height, width, channels]; `lines` are its labels and predictions.
+
+    `wrong` says that a predicted class is not the label.
+    """
 
     pixels: NDArray[Any]
     alt: str
     lines: tuple[str, ...]
+    wrong: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The samples of one input, or of one label that is an image: cards of images, or a table of numbers."""
+    """What is known of one input or label: samples as cards or as a table of numbers, or a picture of all of them."""
 
     title: str
     caption: str
     cards: tuple[Card, ...] = ()
     table: Table | None = None
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +199,8 @@ class Letterhead:
         logo: a picture as a data URI, empty: none.
         style: CSS that follows ours.
         header: Jinja text of the closed kind of `tfhealth.report.partial`, empty: none; so `footer`.
+        chapters: (file name, Jinja text) of each chapter of its own.
+        layout: Jinja text that says where the parts of the page stand, empty: in our order.
         problems: one sentence for each thing that was left out.
     """
 
@@ -199,6 +210,8 @@ class Letterhead:
     style: str = ""
     header: str = ""
     footer: str = ""
+    chapters: tuple[tuple[str, str], ...] = ()
+    layout: str = ""
     problems: tuple[str, ...] = ()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,11 @@ from tfhealth.report.writing import Format
 # The command line asks for the names of the formats; what makes them takes half a second to load.
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
     from tfhealth.report.chart import Chart
     from tfhealth.report.document import Report
+    from tfhealth.report.sections import Heading, OwnChapter
     from tfhealth.result import Result
     from tfhealth.rules.checklist import Checklist
     from tfhealth.run import Run
@@ -44,18 +47,59 @@ def page(report: Report) -> str:
     """Return the report as one HTML file that loads nothing and runs nothing."""
     from markupsafe import Markup
 
-    from tfhealth.report import brand
+    from tfhealth.report import brand, sections
 
     header, at_header = brand.render_part(report, brand.HEADER)
     footer, at_footer = brand.render_part(report, brand.FOOTER)
+    own, of_own = sections.chapters(report)
+    order, of_order = sections.order(report)
+    notices = [*report.notices, *filter(None, (at_header, at_footer, *of_own, of_order))]
     return rendered(
         "report.html.j2",
         report,
         report.letterhead.style if report.letterhead else "",
-        notices=[*report.notices, *filter(None, (at_header, at_footer))],
+        sections=_headings(report, order, own),
+        body=Markup("\n").join(_pieces(report, order, own, notices)),
         header=Markup(header),  # noqa: S704 - written anew from a list of tags
         footer=Markup(footer),  # noqa: S704 - as above
     )
+
+
+def _headings(report: Report, order: Sequence[tuple[str, str]], own: Sequence[OwnChapter]) -> list[Heading]:
+    """Return what a page's links lead to."""
+    from tfhealth.report.sections import CHAPTERS, SECTIONS, Heading
+
+    found = []
+    for kind, name in order:
+        known = SECTIONS[name] if kind == "part" else None
+        if known is not None and known.there(report):
+            found.append(known)
+        elif kind == "part" and name == CHAPTERS:
+            found += [Heading(one.anchor, one.title, one.title) for one in own]
+    return found
+
+
+def _pieces(
+    report: Report, order: Sequence[tuple[str, str]], own: Sequence[OwnChapter], notices: Sequence[str]
+) -> Iterator[Markup]:
+    """Yield the HTML of what a page is made of, in order."""
+    from markupsafe import Markup
+
+    from tfhealth.report.sections import CHAPTERS, SECTIONS
+
+    environment, headings = _environment(), _headings(report, order, own)
+
+    def part(name: str, **more: object) -> Markup:
+        made = environment.get_template(f"report/{name}.html.j2")
+        return Markup(made.render(report=report, notices=notices, sections=headings, **more))  # noqa: S704 - ours
+
+    for kind, name in order:
+        if kind == "html":
+            yield Markup(name)  # noqa: S704 - written anew from a list of tags
+        elif name == CHAPTERS:
+            yield from (part("chapter", chapter=replace(one, body=Markup(one.body))) for one in own)  # noqa: S704 - as above
+        elif (heading := SECTIONS[name]) is None or heading.there(report):
+            yield part(name)
 
 
 def rendered(template: str, report: object, style: str = "", **more: object) -> str:
@@ -97,11 +141,11 @@ def _environment() -> Environment:
     return environment
 
 
-def _picture(chart: Chart) -> str:
+def _picture(chart: Chart, narrow: bool = False) -> str:
     from tfhealth.report.drawing import draw
     from tfhealth.report.svg import data_uri
 
-    return data_uri(draw(chart))
+    return data_uri(draw(chart, narrow))
 
 
 def _json(source: Source) -> bytes:

@@ -27,13 +27,13 @@ _TAGS: dict[str, tuple[str, ...]] = {
 """{tag: its attributes beside those that any may have}; what is not in it is left out."""
 
 
-def filter_html(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return the tags of the list, all of them closed, and the names of what was left out.
+def filter_html(text: str, more: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
+    """Return the tags of the list and `more`, all of them closed, and the names of what was left out.
 
     >>> filter_html("<p onclick=x>a<script>b</script><b>c")
     ('<p>a<b>c</b></p>', ('onclick', '<script>'))
     """
-    kept = _Filter()
+    kept = _Filter(more)
     kept.feed(text)
     kept.close()
     return "".join([*kept.parts, *(f"</{tag}>" for tag in reversed(kept.open))]), tuple(dict.fromkeys(kept.left_out))
@@ -47,15 +47,16 @@ def listed(left_out: tuple[str, ...]) -> str:
 class _Filter(HTMLParser):
     """Writes again what it reads, from names and text alone: nothing of the original's markup gets through."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: tuple[str, ...]) -> None:
         super().__init__(convert_charrefs=True)
+        self._tags = {**_TAGS, **dict.fromkeys(more, ())}
         self.parts: list[str] = []
         self.open: list[str] = []
         self.left_out: list[str] = []
         self._silent = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _TAGS:
+        if tag not in self._tags:
             self.left_out.append(f"<{_short(tag)}>")
             self._silent = tag in ("script", "style")
             return
@@ -86,7 +87,7 @@ def _allowed(tag: str, name: str, value: str) -> bool:
         return tag == "a" and _LINK.fullmatch(value) is not None
     if name == "src":
         return tag == "img" and _RASTER.fullmatch(value) is not None
-    return name in _ANY or name in _TAGS[tag]
+    return name in _ANY or name in _TAGS.get(tag, ())
 
 
 def _short(name: str) -> str:

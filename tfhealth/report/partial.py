@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,27 +36,39 @@ FILTERS = ("length", *_TEXT_FILTERS)
 _LOOP = ("first", "index", "index0", "last", "length")
 
 
-def render(text: str, report: Report) -> tuple[str, tuple[str, ...]]:
+def render(text: str, report: Report, parts: Any = None, headings: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
     """Return the HTML that `text` makes of a report, and the names of the tags and attributes that were left out.
 
     A template can name `report` and what it holds, compare, choose and repeat. It cannot call, join, calculate,
     define or include anything, so what it does is bounded by what the report holds.
 
+    Args:
+        text: the template.
+        report: what it is about.
+        parts: a dataclass of texts that it can name too; None: none.
+        headings: tags of headings that it may have.
+
     Raises:
-        ValueError: what the template has that is not allowed, or what went wrong in it.
+        ValueError: the line, and what the template has that is not allowed, or what went wrong in it.
     """
     try:
-        made = _rendered(text, report)
+        made = _rendered(text, {"report": report} | ({} if parts is None else {"parts": parts}))
     except RecursionError:
         raise ValueError("is nested too deep") from None
-    except ValueError:
-        raise
     except Exception as error:  # whatever Jinja makes of it: the template is foreign
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-    return filter_html(made)
+        raise ValueError(_told(error)) from error
+    return filter_html(made, headings)
 
 
-def _rendered(text: str, report: Report) -> str:
+def _told(error: Exception) -> str:
+    """Return what went wrong in a template, with the line where it is known."""
+    what = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
+    return what if line is None or what.startswith("line ") else f"line {line}: {what}"
+
+
+def _rendered(text: str, names: Mapping[str, Any]) -> str:
     from jinja2 import Template
 
     if len(text) > MAX_TEXT:
@@ -67,7 +80,7 @@ def _rendered(text: str, report: Report) -> str:
     _count_rounds(tree)
     template = Template.from_code(environment, environment.compile(tree), {})
     parts, size = [], 0
-    for part in template.generate(report=report):
+    for part in template.generate(**names):
         size += len(part)
         if size > _MAX_OUTPUT:
             raise ValueError(f"makes more than {_MAX_OUTPUT:,} characters")

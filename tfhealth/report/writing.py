@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -14,6 +16,7 @@ from tfhealth.errors import UsageError, nearest
 __all__ = ["Format", "Written", "chosen", "replace", "write_all"]
 
 _LOG = logging.getLogger(__name__)
+_OBJECTS = 50_000  # made since the last look for garbage; some 10 MB of a layout
 
 
 Of = TypeVar("Of")
@@ -56,12 +59,25 @@ def write_all(folder: Path, formats: str | Sequence[str], legal: Mapping[str, Fo
     for name in chosen(formats, legal):
         target = folder / legal[name].file
         try:
-            replace(target, legal[name].make(source))
+            with _seldom_collected():
+                replace(target, legal[name].make(source))
             written.paths[name] = target
         except Exception as error:
             _LOG.debug("%s not written", name, exc_info=True)
             written.problems[name] = f"{name.upper()} not written: {_reason(error)}"
     return written
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Let Python look for garbage seldom in the block: charts and layouts are made of so much that it takes a sixth."""
+    usual = gc.get_threshold()
+    if usual[0]:
+        gc.set_threshold(max(usual[0], _OBJECTS), *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def chosen(formats: str | Sequence[str], legal: Iterable[str]) -> tuple[str, ...]:

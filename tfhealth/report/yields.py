@@ -41,7 +41,7 @@ def pictures_of(site: Site, found: Found) -> Iterator[Picture]:
         marks = tuple(_marks(found)) if over else ()
         chart = Lines(lines, label, log, flags=marks, across="learning rate" if over else "step", log_across=over)
         caption = _told(group, "" if over else f" over {count(len(first), 'step')}", marks)
-        yield Picture("", "", caption, f"{label} of {name}. {caption}", chart)
+        yield Picture("", "", caption, f"{label} of {name}. {caption}", chart, narrow=True)
 
 
 def _thinned(series: Series, rates: Series | None, curves: int) -> tuple[Ints | Floats, Floats]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-__all__ = ["TEMPLATES", "is_inside", "read_logo", "read_templates"]
+__all__ = ["TEMPLATES", "chapters_in", "is_inside", "read_logo", "read_templates"]
 
-TEMPLATES = ("header.html.j2", "footer.html.j2", "style.css")
+TEMPLATES = ("header.html.j2", "footer.html.j2", "style.css", "report.html.j2", "chapter-NAME.html.j2")
 """What the folder of templates may hold."""
+_CHAPTER = re.compile(r"chapter-[a-z0-9][a-z0-9-]{0,39}\.html\.j2")
+_MOST_CHAPTERS = 8
 _MAX_BYTES = 100_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -51,11 +54,20 @@ def _templates(folder: Path, inside: Path, name: str) -> tuple[Path | None, list
         return None, [f"{name!r} is no folder of the pack"]
     wrong = []
     for path in sorted(inside.iterdir()):
-        if path.name not in TEMPLATES:
+        if path.name not in TEMPLATES and not _CHAPTER.fullmatch(path.name):
             wrong.append(f"{path.name!r} is no template; legal: {', '.join(TEMPLATES)}")
         elif (what := _wrong(folder, path)) is not None:
             wrong.append(what)
+    if (found := sum(_CHAPTER.fullmatch(path.name) is not None for path in inside.iterdir())) > _MOST_CHAPTERS:
+        wrong.append(f"{name!r} has {found} chapters; at most {_MOST_CHAPTERS} are shown")
     return inside.resolve(), wrong
+
+
+def chapters_in(folder: Path | None) -> list[str]:
+    """Return the names of the chapters in a folder of templates, in the order in which they are shown."""
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if _CHAPTER.fullmatch(path.name))[:_MOST_CHAPTERS]
 
 
 def is_inside(folder: Path, path: Path) -> bool:

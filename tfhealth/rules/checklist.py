@@ -141,7 +141,7 @@ class Brand:
         version: its version.
         title: what reports are headed with, empty: nothing of its own.
         logo: PNG or SVG, read and checked; None: none.
-        templates: folder with `header.html.j2`, `footer.html.j2`, `style.css`, each optional; None: none.
+        templates: folder with any of `tfhealth.rules.brand.TEMPLATES`; None: none.
     """
 
     name: str

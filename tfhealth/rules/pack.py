@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from tfhealth import __version__, resources
 from tfhealth.errors import Fault, UsageError
 from tfhealth.rules import source
-from tfhealth.rules.brand import is_inside, read_logo, read_templates
+from tfhealth.rules.brand import TEMPLATES, is_inside, read_logo, read_templates
 from tfhealth.rules.checklist import BUILT_IN, Brand, Rows
 from tfhealth.rules.model import Line, Rule
 from tfhealth.rules.source import Source
@@ -44,9 +44,7 @@ class Manifest(BaseModel):
     requires: Line | None = Field(None, description="versions of tfhealth that can read it, e.g. '>=0.1'")
     title: Line | None = Field(None, description="heads the report")
     logo: Line | None = Field(None, description="an SVG or PNG inside the pack, at most 100 kB")
-    templates: Line | None = Field(
-        None, description="folder inside the pack with any of header.html.j2, footer.html.j2, style.css"
-    )
+    templates: Line | None = Field(None, description=f"folder inside the pack with any of {', '.join(TEMPLATES)}")
 
     @field_validator("name")
     @classmethod

@@ -6,22 +6,24 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from tfhealth.report.chart import Chart, Dots, Heat, Lines, Ridges
+from tfhealth.report.chart import Chart, Dots, Heat, Lines, Ridges, Spans
 from tfhealth.report.drawing.dots import draw_dots
+from tfhealth.report.drawing.frame import fit
 from tfhealth.report.drawing.heat import draw_heat
 from tfhealth.report.drawing.ink import STYLE
 from tfhealth.report.drawing.lines import HEIGHT, draw_lines
 from tfhealth.report.drawing.ridges import draw_ridges
+from tfhealth.report.drawing.spans import draw_spans
 from tfhealth.report.svg import compact
 
 __all__ = ["draw"]
 
-_WIDTH = 7.0  # inches
+_WIDTH, _NARROW = 7.0, 4.6  # inches
 _PIXELS = 144  # an inch, of a heat map
 
 
-def draw(chart: Chart) -> str:
-    """Return a chart as SVG text."""
+def draw(chart: Chart, narrow: bool = False) -> str:
+    """Return a chart as SVG text, as wide as a page or, `narrow`, for two abreast."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -29,8 +31,11 @@ def draw(chart: Chart) -> str:
     with mpl.rc_context():
         mpl.rcdefaults()  # the user's own style, or usetex, must not change a report
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(_WIDTH, HEIGHT), facecolor="white", layout="constrained")
+        figure = Figure(
+            figsize=(_NARROW if narrow else _WIDTH, HEIGHT), dpi=72, facecolor="white"
+        )  # one point is one unit of the SVG
         _DRAW[type(chart)](figure, chart)
+        fit(figure)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing, dpi=_PIXELS)
     return compact(out.getvalue())
@@ -41,5 +46,6 @@ _DRAW: dict[type, Callable[[Any, Any], None]] = {
     Heat: draw_heat,
     Dots: draw_dots,
     Ridges: draw_ridges,
+    Spans: draw_spans,
 }
 """Every kind of chart and how it is drawn."""

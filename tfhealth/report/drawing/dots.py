@@ -16,7 +16,7 @@ __all__ = ["draw_dots"]
 def draw_dots(figure: Any, chart: Dots) -> None:
     """Draw one row a site, its limits upright."""
     figure.set_figheight(0.8 + 0.19 * len(chart.names) + (0.2 if chart.legend else 0))
-    axes = figure.add_subplot()
+    axes = figure.add_axes((0, 0, 1, 1))
     everything = chart.values if chart.after is None else np.concatenate([chart.values, chart.after])
     line = Line("", np.arange(len(everything)), everything)
     low, high = extent(Lines((line,), "", chart.log, chart.bands))
@@ -32,11 +32,11 @@ def draw_dots(figure: Any, chart: Dots) -> None:
         look = {"marker": "D", "color": PALETTE[1], "markersize": 4, "fillstyle": "none", "label": names[1]}
         _marks(axes, chart.after, (low, high), look)
     if chart.legend:
-        figure.legend(loc="outside lower center", ncols=2)
+        figure.legend(loc="lower center", ncols=2)
     axes.set_yticks(places, [shown(name) for name in chart.names], fontsize=7)
     axes.set_ylim(len(chart.names) - 0.5, -0.5)
     axes.set_xlabel(shown(chart.label))
-    axes.grid(axis="both", color=GRID, linewidth=0.6)
+    axes.grid(axis="both", color=GRID, linewidth=0.6, clip_on=False)
     axes.set_axisbelow(True)
 
 

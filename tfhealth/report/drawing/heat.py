@@ -25,7 +25,7 @@ def draw_heat(figure: Any, chart: Heat) -> None:
 
     rows, columns = chart.values.shape
     figure.set_figheight(float(np.clip(0.95 + 0.13 * rows, 1.7, 3.8)))
-    axes = figure.add_subplot()
+    axes, beside = figure.add_axes((0, 0, 0.98, 1)), figure.add_axes((0.98, 0, 0.02, 1))
     norm = Normalize(*_color_range(chart))
     palette = ScalarMappable(norm, colormaps["PuOr_r" if chart.scale in ("spread", "offset") else "cividis"])
     finite = np.isfinite(chart.values)
@@ -40,7 +40,7 @@ def draw_heat(figure: Any, chart: Heat) -> None:
     axes.set_xticks(marks, [f"{chart.steps[mark]:,}" for mark in marks])
     axes.set_xlabel("step (one column a probe)")
     axes.tick_params(length=2)
-    bar = figure.colorbar(palette, ax=axes, pad=0.015, aspect=18, label=shown(chart.label))
+    bar = figure.colorbar(palette, cax=beside, label=shown(chart.label))
     bar.outline.set_visible(False)
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=chart.scale != "share"))
     bar.ax.yaxis.set_major_formatter(FuncFormatter(_TICKS[chart.scale]))

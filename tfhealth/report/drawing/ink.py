@@ -17,7 +17,7 @@ INK, SOFT, GRID, LIMIT = "#1f2933", "#52606d", "#e4e7eb", "#b3261e"
 _SHADES = {"allowed": "#e3f1e8", "sick": "#fbe3e1"}
 
 STYLE: dict[str, Any] = {
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "svg.hashsalt": "tfhealth",
     "text.parse_math": False,  # a layer may be called $x^2$
     "text.usetex": False,
@@ -36,8 +36,8 @@ STYLE: dict[str, Any] = {
     "ytick.color": SOFT,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
-    "xtick.major.size": 3.0,
-    "ytick.major.size": 3.0,
+    "xtick.major.size": 0.0,  # the grid shows where
+    "ytick.major.size": 0.0,
     "legend.frameon": False,
     "legend.fontsize": 7.5,
 }

@@ -12,6 +12,7 @@ from tfhealth.report.drawing.ink import DASHES, GRID, INK, PALETTE, draw_bands, 
 __all__ = ["HEIGHT", "draw_lines"]
 
 HEIGHT = 2.1  # inches
+_LETTER = 5.5  # points, with room for the line before it
 _CROSSES = 30  # of one curve, for what is not finite
 
 
@@ -19,10 +20,11 @@ def draw_lines(figure: Any, chart: Lines) -> None:
     """Draw curves, the limits across, and a flag at each step that is marked."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    entries = len(chart.lines) + (chart.rest is not None)
-    legend = entries > 1
-    figure.set_figheight(HEIGHT + (0.1 + 0.17 * ((entries + 1) // 2) if legend else 0))
-    axes = figure.add_subplot()
+    entries = [line.label for line in chart.lines] + ([] if chart.rest is None else [chart.rest[3]])
+    legend = len(entries) > 1
+    columns = 2 if max(map(len, entries), default=0) * _LETTER < figure.bbox.width / 2 else 1
+    figure.set_figheight(HEIGHT + (0.1 + 0.17 * -(-len(entries) // columns) if legend else 0))
+    axes = figure.add_axes((0, 0, 1, 1))
     low, high = extent(chart)
     if chart.log:
         axes.set_yscale("log")
@@ -38,7 +40,7 @@ def draw_lines(figure: Any, chart: Lines) -> None:
     axes.set_xlabel(chart.across)
     label = chart.label if legend else f"{chart.label} at {chart.lines[0].label}"
     axes.set_title(shown(label), pad=18 if chart.flags else 6)
-    axes.grid(color=GRID, linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6, clip_on=False)
     axes.set_axisbelow(True)
     draw_bands(axes, chart.bands, low, high, upright=False)
     if chart.rest is not None:
@@ -49,7 +51,7 @@ def draw_lines(figure: Any, chart: Lines) -> None:
         _curve(axes, line, place, low)
     _flags(axes, chart)
     if legend:
-        figure.legend(loc="outside lower center", ncols=2, handlelength=2.4, columnspacing=1.6)
+        figure.legend(loc="lower center", ncols=columns, handlelength=2.4, columnspacing=1.6)
 
 
 def _span(chart: Lines) -> tuple[float, float]:

@@ -23,8 +23,9 @@ def draw_ridges(figure: Any, chart: Ridges) -> None:
     """Draw one panel beside the other; time runs down."""
     most = max(len(steps) for _, steps, _ in chart.panels)
     figure.set_figheight(float(np.clip(0.9 + 0.19 * most, 1.5, 3.4)))
+    width = 1 / max(len(chart.panels), 2)
     for place, (title, steps, shares) in enumerate(chart.panels):
-        axes = figure.add_subplot(1, max(len(chart.panels), 2), place + 1)
+        axes = figure.add_axes((place * width, 0, width, 1), label=title)
         first, last = _sizes_used(shares)
         shown = _without_the_rest(shares, first, last)
         bins = np.arange(shown.shape[1]) - shown.shape[1] // 2

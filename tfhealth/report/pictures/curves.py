@@ -89,7 +89,7 @@ def updates(run: Run, findings: Numbered) -> Iterator[Picture]:
     panel = kernels(whole, run)
     if not drawable(panel):
         return
-    order = sorted(range(len(panel)), key=lambda row: -_unusual(panel.series()[row][1]))
+    order = np.argsort([-_unusual(series) for _, series in panel.series()], kind="stable").tolist()
     shown = sorted(order[:_CURVES])
     lines = tuple(
         Line(shorten(clean(site.name), 52), *thin(series.steps, series.values, len(shown)))

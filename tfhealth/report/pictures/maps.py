@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -114,7 +115,8 @@ def _picture(one: _Map, expr: str, panel: Panel) -> Picture:
     names = tuple(shorten(clean(site.name), 34) for site in panel.sites)
     alt = f"Heat map of {what} at {count(len(panel), 'site')} over {count(len(panel.steps), 'probe')}, from "
     alt += f"{names[0]} to {names[-1]}. {span(everything)}"
-    return Picture(one.name, one.title, caption, alt, Heat(names, panel.steps[columns], shown, known, what, one.scale))
+    label = re.sub(r"\w+\.", "", expr).replace("_", " ")  # the title says of what
+    return Picture(one.name, one.title, caption, alt, Heat(names, panel.steps[columns], shown, known, label, one.scale))
 
 
 def _scaled(values: Floats, scale: Scale) -> Floats:
