@@ -107,6 +107,22 @@ def test_shape_of_weights_and_updates(skewed):
     assert shape_of(before)["skew"] > 1
 
 
+def test_vectors_that_are_summed_together_keep_apart(tmp_path):
+    """Norms of biases of several lengths, one of which holds NaN."""
+    x = noise(32, 5, seed=3)
+    model = keras.Sequential([keras.Input((5,)), *[layers.Dense(units, name=f"of_{units}") for units in (3, 7, 2)]])
+    biases = {units: noise(units, seed=units) for units in (3, 7, 2)}
+    biases[7][1] = np.nan
+    for layer, bias in zip(model.layers, biases.values(), strict=True):
+        layer.bias.assign(bias)
+    model.compile("sgd", "mse")
+    run = watched(tmp_path, model, x, noise(32, 2), "weight.norm", "weight.nonfinite")
+    for units in (3, 2):
+        expected = np.linalg.norm(biases[units].astype(np.float64))
+        assert first(run, "weight", f"of_{units}/bias", "norm") == pytest.approx(expected, rel=1e-6)
+    assert [first(run, "weight", f"of_{units}/bias", "nonfinite") for units in (3, 7, 2)] == [0, 1, 0]
+
+
 def test_gradient_beside_the_update_that_it_made(skewed):
     """With plain SGD the gradient is the update over the learning rate."""
     before, after, run = skewed

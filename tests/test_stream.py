@@ -5,11 +5,13 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tests.asking import EVERYTHING, asking, values, watched
 from tests.test_bit_identical import differences
 from tfhealth import load_run
+from tfhealth.capture.reductions import REDUCTIONS, Context
 from tfhealth.series import Probe
 
 ABOUT_INPUTS = [one for one in EVERYTHING if one.startswith("input.")]
@@ -359,3 +361,20 @@ def test_distance_of_numbers_from_their_labels(tmp_path):
     assert seen["prediction.squared_error"] == pytest.approx([np.mean((out[:, 0] - y) ** 2)], rel=1e-5)
     seen, _ = outputs_of(tmp_path, np.arange(32) % 5, "sparse_categorical_crossentropy", layers.Dense(5))
     assert seen["prediction.squared_error"] is None
+
+
+def test_samples_that_differ_in_two_places_have_hashes_of_their_own():
+    """Images of zeros and ones are hard to tell apart by sums; an unknown length makes no other hashes."""
+    places = [(first, second) for first in range(60) for second in range(first)]
+    images = np.zeros((len(places), 60), "float32")
+    for row, pair in enumerate(places):
+        images[row, list(pair)] = 1
+
+    def hashed(tensor):
+        context = Context(tensor, {}, state=None)
+        return [REDUCTIONS[name](context) for name in ("duplicate_count", "fingerprint", "ordered_fingerprint")]
+
+    known = [float(one) for one in hashed(tf.constant(images))]
+    unknown = tf.function(hashed, input_signature=[tf.TensorSpec((None, None))])(images)
+    assert known[0] == 0
+    assert known == [float(one) for one in unknown]

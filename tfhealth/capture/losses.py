@@ -61,20 +61,24 @@ def parts(tap: Tap, one: Located, located: Sequence[Located], replicas: int) -> 
     """Return what the sums of a loss site are; of several replicas, each scales its own by their number."""
     if one.attributes["part"] == "output":
         return _of_one(one, located, replicas)
-    scale = float(replicas)
-    total = tf.cast(tap.total_loss, tf.float32) * scale
-    data = None if tap.data_loss is None else tf.cast(tap.data_loss, tf.float32) * scale
+    total = _scaled(tap.total_loss, replicas)
+    data = None if tap.data_loss is None else _scaled(tap.data_loss, replicas)
     rest = None if data is None else total - data
-    added = None if tap.added is None else sum((_sum(value) for value in tap.added), tf.constant(0.0))
+    added = None if tap.added is None else sum(map(_sum, tap.added), 0.0)
     return {
         "total": total,
         "data": data,
         "regularization": rest,
         "added": added,
-        "weight_regularization": None if rest is None or added is None else rest - added,
+        "weight_regularization": None if rest is None or added is None else rest - added if tap.added else rest,
         "chance": one.attributes["chance"],
         **_scaling(tap),
     }
+
+
+def _scaled(value: Any, replicas: int) -> Any:
+    single = tf.cast(value, tf.float32)
+    return single if replicas == 1 else single * float(replicas)
 
 
 def _scaling(tap: Tap) -> dict[str, Any]:

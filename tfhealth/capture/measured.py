@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture.parts import Contexts
-from tfhealth.capture.reductions import PART_OF, REDUCTIONS, TOGETHER, Context, reduced
+from tfhealth.capture.reductions import PART_OF, REDUCTIONS, TOGETHER, Context, reduced, together
 from tfhealth.capture.rows import Layout
 from tfhealth.capture.sites import Located
 from tfhealth.plan import Plan, described
@@ -30,7 +30,7 @@ class Measured:
     Attributes:
         known: sums that another row of the same step has.
         sums: (site, sum) -> scalar, float32 or int32, of every step.
-        together: sum -> {site: context}, of those computed for all sites at once.
+        together: sum -> {site: context}, of those computed for several sites at once.
         first_only: (site, sum) -> context, of the first step only.
         constants: (site, sum) -> number, of those known while tracing.
         wanted: the probes and the statistics that finish them.
@@ -55,7 +55,7 @@ class Measured:
                 self.first_only[site, name] = context
             elif name == "count" and context.fixed_size is not None:
                 self.constants[site, name] = context.fixed_size
-            elif name in TOGETHER:
+            elif together(name, context):
                 self.together.setdefault(name, {})[site] = context
             elif (site, name) not in self.sums and (site, name) not in self.constants:
                 self._compute(site, one, context)
@@ -80,12 +80,12 @@ class Measured:
         columns = (*self._of(whole=False), *self._of(whole=True), *together, *self.first_only)
         return Layout(columns, self.constants, tuple(self.wanted))
 
-    def row(self, first: Any, failed: Callable[[str, Exception], None]) -> Any:
-        """Return the row, float32 [columns]; what is for the first step only is NaN where `first` is False."""
+    def row(self, first: Callable[[], Any], failed: Callable[[str, Exception], None]) -> Any:
+        """Return the row, float32 [columns]; what is for the first step only is NaN where `first` returns False."""
         parts = [tf.stack(list(now.values())) for now in (self._of(whole=False), self._of(whole=True)) if now]
         parts += [_together(name, contexts, failed) for name, contexts in self.together.items()]
         if self.first_only:
-            parts.append(tf.where(first, self._first(failed), float("nan")))
+            parts.append(tf.where(first(), self._first(failed), float("nan")))
         return tf.concat([tf.cast(part, tf.float32) for part in parts], 0) if parts else tf.zeros([0])
 
     def _first(self, failed: Callable[[str, Exception], None]) -> Any:

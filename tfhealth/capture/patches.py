@@ -69,8 +69,13 @@ def _replace(owner: type, name: str, wrap: Wrap) -> None:
     with _lock:
         users, original = _patched.get((owner, name), (0, vars(owner)[name]))
         if not users:
-            setattr(owner, name, functools.wraps(original)(wrap(original)))
+            setattr(owner, name, _wrapped(wrap, original))
         _patched[owner, name] = users + 1, original
+
+
+@functools.lru_cache(maxsize=64)  # some are put in place at every probed step
+def _wrapped(wrap: Wrap, original: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.wraps(original)(wrap(original))
 
 
 def _restore(owner: type, name: str) -> None:
@@ -132,7 +137,7 @@ def _read(variable: Any) -> Any:
     """Return the variable's value now, as a tensor that later assignments do not change; of a large one some rows."""
     raw = _raw(variable)
     rows = sampled_rows(raw.shape)
-    return tf.identity(raw) if rows is None else tf.gather(raw, rows)
+    return tf.convert_to_tensor(raw) if rows is None else tf.gather(raw, rows)
 
 
 def _raw(variable: Any) -> Any:

@@ -21,7 +21,7 @@ from tfhealth.capture.patches import installed
 from tfhealth.capture.pooling import apart, pooled
 from tfhealth.capture.reductions import SCOPE
 from tfhealth.capture.replica import Replica, replicas_of
-from tfhealth.capture.rows import Layout
+from tfhealth.capture.rows import Layout, stamp
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
 from tfhealth.plan import Plan
@@ -154,22 +154,23 @@ class Probes:
             self.note("probes", "no rule asks for anything that this step shows")
             return
         self.seen(located)
+        step = stamp(replica.counter)
 
         def whole() -> Any:
             # Computed here from the step's own tensors: what enters a branch is kept in memory for it.
-            self._write_row(wanted.measured(contexts.anew(), (), seldom=True, known=often.sums), replica)
+            self._write_row(wanted.measured(contexts.anew(), (), seldom=True, known=often.sums), step, replica)
             return replica.was_whole()
 
         with tf.control_dependencies(batch):
-            self._write_row(often, replica)
+            self._write_row(often, step, replica)
             if seldom:
                 tf.cond(replica.whole(), whole, replica.counter.value)
             replica.counter.assign_add(1)
 
-    def _write_row(self, measured: Measured, replica: Replica) -> None:
+    def _write_row(self, measured: Measured, step: Any, replica: Replica) -> None:
         if measured.wanted:
-            row = measured.row(tf.equal(replica.counter, self.first_step), self.failed)
-            replica.ring(measured.layout).write(replica.counter.value(), row)
+            row = measured.row(lambda: tf.equal(replica.counter, self.first_step), self.failed)
+            replica.ring(measured.layout).write(step, row)
 
     def located(self, tap: Tap) -> list[Located]:
         """Return the sites that a step showed."""

@@ -34,18 +34,19 @@ class Replica:
     _states: dict[tuple[Site, str], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.counter, self._whole = make_variables([((), tf.int64)] * 2, self.device)
+        self.counter, self._next = make_variables([((), tf.int64)] * 2, self.device)
         self.counter.assign(self.step)
-        self._whole.assign(self.step - SPACING)
+        self._next.assign(self.step)
 
     def whole(self) -> Any:
         """Return whether the step that runs is probed for every statistic, bool scalar, and not for the cheap ones."""
-        early = self.counter < self.step + _DENSE
-        return tf.logical_or(early, self.counter >= self._whole + SPACING)
+        return self.counter >= self._next
 
     def was_whole(self) -> Any:
-        """Take note that the step was probed for every statistic; return its number, int64 scalar."""
-        return self._whole.assign(self.counter)
+        """Take note that the step was probed for every statistic; return the next that may be, int64 scalar."""
+        following = self.counter + 1
+        early = following < self.step + _DENSE
+        return self._next.assign(tf.where(early, following, following + (SPACING - 1)))
 
     def state(self, site: Site, name: str, shape: tuple[int, ...]) -> Any:
         """Return the float32 variable of this name at this site, of zeros when it is first asked for."""

@@ -14,7 +14,7 @@ from tfhealth.capture.reductions import HALVED
 from tfhealth.series import Floats, Ints, Probe, Site
 from tfhealth.statistics import Statistic
 
-__all__ = ["Layout", "Ring", "make_variables", "outside"]
+__all__ = ["Layout", "Ring", "make_variables", "outside", "stamp"]
 
 T = TypeVar("T")
 
@@ -61,13 +61,18 @@ class Layout:
         return finished
 
 
+def stamp(step: Any) -> Any:
+    """Return the number of a step, int64 scalar, as a row has it, float32 [2]: float32 holds both parts exactly."""
+    return tf.cast(tf.stack([step // _SPLIT, step % _SPLIT]), tf.float32)
+
+
 @dataclass(eq=False)
 class Ring:
     """Rows on the device: written by the step, read by the host once per flush.
 
     Attributes:
         layout: what the rows hold.
-        rows: float32 variable [capacity, 2 + columns]; the step, in two parts that float32 holds exactly, comes first.
+        rows: float32 variable [capacity, 2 + columns]; the step, as of `stamp`, comes first.
         used: int32 variable, the number of rows written.
     """
 
@@ -76,11 +81,10 @@ class Ring:
     used: Any
 
     def write(self, step: Any, sums: Any) -> None:
-        """Append one row: step int64 scalar, sums float32 [columns]."""
-        parts = tf.cast(tf.stack([step // _SPLIT, step % _SPLIT]), tf.float32)
+        """Append one row: step float32 [2] as of `stamp`, sums float32 [columns]."""
         place = tf.minimum(self.used, self.rows.shape[0] - 1)
         # Not `rows[place].assign`: XLA would compile the step again for every place.
-        self.rows.scatter_nd_update([[place]], [tf.concat([parts, sums], 0)])
+        self.rows.scatter_nd_update([[place]], [tf.concat([step, sums], 0)])
         with tf.control_dependencies([sums]):  # a step that finds no more data must not leave an empty row
             self.used.assign_add(1)
 

@@ -9,28 +9,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfhealth.capture import catch, exact, facts
-from tfhealth.capture.extras import Asked, Extras
+from tfhealth.capture.extras import Asked
 from tfhealth.capture.journal import HealthWarning, Journal
 from tfhealth.capture.known import Known
-from tfhealth.capture.probes import Drained, Probes
-from tfhealth.capture.replica import elsewhere, unsupported
+from tfhealth.capture.probes import Drained
+from tfhealth.capture.probing import of_testing, of_training
 from tfhealth.capture.resources import Resources
 from tfhealth.capture.schedule import Schedule
 from tfhealth.capture.standin import StandIn, put_back
 from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.told import Facts
-from tfhealth.capture.validation import Validation, ValidationProbes, asked_for
+from tfhealth.capture.validation import Validation
 from tfhealth.plan import Plan
 from tfhealth.recorder import Recorder
 
 __all__ = ["HealthWarning", "Session"]
 
-_FLUSH_SECONDS = 0.2
+_FLUSH_SECONDS = 1.0
 _WRITING_SHARE = 0.02  # of the time since the last flush that writing it to a slow disk may take
 _NORMAL_END = (StopIteration, GeneratorExit, tf.errors.OutOfRangeError)
 
@@ -110,31 +109,16 @@ class Session:
             self._make_probes()
 
     def _make_probes(self) -> None:
-        strategy = self.model.distribute_strategy
-        why = unsupported(strategy, self.exact)
-        if why is not None:
-            self.journal.note("probes", why)
+        probes = of_training(self.known, self.plan, self.asked, self._first_step, self._count, self.exact)
+        if probes is None:
             return
-        away = elsewhere(strategy)
-        if away:
-            share = f"{strategy.num_replicas_in_sync - away} of {strategy.num_replicas_in_sync}"
-            what = f"inputs, labels, activations and loss are this worker's part of each batch, {share}"
-            self.journal.note("replicas", what)
         journal = self.journal
-        told = (journal.note, journal.failed, self.known.seen)
-        first = -1 if journal.steps_before else self._first_step  # a run that goes on had its first step
-        probes = Probes(self.model, strategy, self.plan, first, *told, max(64, 2 * self._count))
-        probes.extras = Extras(self.asked, journal, probes.replicas, self.known.params)
         self.catch = catch.beside(self.model, journal, probes) if self.catch_nonfinite else None
         keeper = self.catch.keeper if self.catch else None
         self._probed = ProbedStep(self.model, probes, keeper=keeper, fetches=self.resources.fetches)
-        if not asked_for(self.plan):
-            return
-        if not isinstance(self.model, keras.Model):
-            journal.note("validation", "a hand-written loop evaluates in its own way")
-            return
-        of_data = ValidationProbes.beside(probes)
-        self.validation = Validation(self.model, of_data, self.exact, journal.failed, self._validated)
+        tested = of_testing(probes, journal)
+        if tested is not None:
+            self.validation = Validation(self.model, tested, self.exact, journal.failed, self._validated)
 
     def epoch_begin(self) -> None:
         """Forget the time that passed between epochs; before the first one, find out what is trained."""

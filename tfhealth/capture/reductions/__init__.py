@@ -22,6 +22,7 @@ __all__ = [
     "effects_of",
     "flat_outside",
     "reduced",
+    "together",
     "traced",
 ]
 
@@ -32,11 +33,16 @@ REDUCTIONS: dict[str, Reduction] = {name: one for topic in _TOPICS for name, one
 HALVED = tensors.HALVED | variables.HALVED
 """Sums of squares: the device computes the half of each, and the host makes it whole."""
 
-TOGETHER = tensors.TOGETHER
-"""Sums that are computed for all sites at once: contexts -> float32 [sites]."""
+TOGETHER = tensors.TOGETHER | variables.TOGETHER
+"""Sums that are computed for several sites at once: contexts -> float32 [sites]."""
 
 PART_OF: dict[str, str] = {name: part for topic in _TOPICS for name, part in topic.PART_OF.items()}
 """The part of its context that a sum needs."""
+
+
+def together(name: str, context: Context) -> bool:
+    """Tell whether a sum of a tensor is computed together with those of other sites."""
+    return name in TOGETHER and (context.short or name not in tensors.SHORT)
 
 
 def reduced(one: Sum, context: Context) -> Any:

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfhealth.series import Attribute
 
 __all__ = ["Context", "Reduction", "where"]
+
+_SHORT = 1 << 12
 
 
 @dataclass
@@ -35,9 +38,26 @@ class Context:
     _made: dict[Any, Any] = field(default_factory=dict)
 
     @functools.cached_property
+    def axes(self) -> Any:
+        """All axes, int32 [rank], of which every reduction would make its own; None where they are not known."""
+        rank = self.tensor.shape.rank
+        return None if rank is None else tf.constant(np.arange(rank, dtype=np.int32))
+
+    @functools.cached_property
     def x(self) -> Any:
         """The tensor as float32."""
         return self.tensor if self.tensor.dtype == tf.float32 else tf.cast(self.tensor, tf.float32)
+
+    @functools.cached_property
+    def rows(self) -> Any:
+        """The tensor as a matrix, float32 [any, length of the last axis]."""
+        return self.x if self.x.shape.rank == 2 else tf.reshape(self.x, [-1, self.x.shape[-1]])
+
+    @property
+    def short(self) -> bool:
+        """Whether the tensor is a small vector of a length that is known, as a bias is."""
+        size = self.fixed_size
+        return size is not None and self.tensor.shape.rank == 1 and size <= _SHORT
 
     @functools.cached_property
     def count(self) -> Any:
@@ -57,7 +77,11 @@ class Context:
     @functools.cached_property
     def length(self) -> Any:
         """The length of the first axis, int32; 1 for a scalar."""
-        return tf.shape(self.tensor)[0] if self.tensor.shape.rank else tf.constant(1)
+        if not self.tensor.shape.rank:
+            return tf.constant(1)
+        each = self.tensor.shape[1:].num_elements()
+        # A slice of the shape would take five operations; the number of elements is counted in most cases.
+        return (self.count if each == 1 else self.count // each) if each else tf.shape(self.tensor)[0]
 
     @functools.cached_property
     def samples(self) -> Any:
@@ -69,6 +93,14 @@ class Context:
         if make not in self._made:
             self._made[make] = make(self)
         return self._made[make]
+
+    def keep(self, make: Callable[[Context], Any], value: Any) -> None:
+        """Have `once` return `value` for `make`: it was made for several contexts at once."""
+        self._made[make] = value
+
+    def has(self, make: Callable[[Context], Any]) -> bool:
+        """Tell whether `once` would return what is made already."""
+        return make in self._made
 
     def part(self, name: str) -> Any:
         """Return a further tensor, number or text that the site's sums need."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfhealth.capture.reductions.context import Context, Reduction, where
@@ -13,8 +14,8 @@ __all__ = ["PART_OF", "REDUCTIONS", "moments"]
 
 _MIX = (0x2545F4914F6CDD1D, 0x369DEA0F31A53F85)  # odd, and of no pattern
 _LOW, _HIGH, _TOP, _PARTS = 1 << 20, 1 << 32, 1 << 40, 1 << 24
-_SAMPLE_SEED, _ORDER_SEED = (7, 1), (7, 2)
 _SLOTS = 1 << 18
+_FEW = 1 << 14  # features whose factors are made while tracing
 
 
 def moments(context: Context) -> tuple[Any, Any]:
@@ -64,20 +65,29 @@ def _sample_hashes(context: Context) -> Any:
     if tensor.dtype.is_floating:
         tensor = tf.bitcast(context.x, tf.int32)
     rows = tf.reshape(tf.cast(tensor, tf.int64), [context.length, -1])
-    return tf.reduce_sum(rows * _odd(tf.shape(rows)[1], _SAMPLE_SEED), axis=1)
+    features = context.tensor.shape[1:].num_elements()
+    known = features is not None and features <= _FEW
+    places = np.arange(features) if known else tf.range(tf.shape(rows, tf.int64)[1])
+    return tf.reduce_sum(rows * _odd(places, _MIX[0]), axis=1)
 
 
-def _odd(count: Any, seed: tuple[int, int]) -> Any:
-    """Return odd int64 numbers of no pattern, always the same ones, without touching any state of a generator."""
-    numbers = tf.random.stateless_uniform([count], seed, None, None, tf.int64, alg="philox")
-    return numbers // 2 * 2 + 1
+def _odd(places: Any, start: int) -> Any:
+    """Return odd int64 numbers of no pattern for places 0, 1, 2 …, as an array or as a tensor, whichever these are."""
+    mixed = (places + 1) * start
+    for _ in range(3):
+        mixed = _without_sums(mixed)
+    return 2 * mixed + 1
 
 
 def _mixed(context: Context) -> Any:
     """Return hashes that do not add up: two batches with equal sums of features must differ."""
-    hashes = context.once(_sample_hashes)
-    high = hashes // _HIGH
-    return high * high * _MIX[0] + hashes * _MIX[1]
+    return _without_sums(context.once(_sample_hashes))
+
+
+def _without_sums(numbers: Any) -> Any:
+    """Return int64 numbers whose sums tell nothing of the sums of those that they were made of."""
+    high = numbers // _HIGH
+    return high * high * _MIX[0] + numbers * _MIX[1]
 
 
 def _low_part(hashes: Any) -> Any:
@@ -87,11 +97,11 @@ def _low_part(hashes: Any) -> Any:
 
 def _ordered_fingerprint(context: Context) -> Any:
     mixed = context.once(_mixed)
-    return _low_part(mixed * _odd(tf.shape(mixed)[0], _ORDER_SEED))
+    return _low_part(mixed * _odd(tf.range(tf.shape(mixed, tf.int64)[0]), _MIX[1]))
 
 
 def _duplicate_count(context: Context) -> Any:
-    ordered = tf.sort(context.once(_sample_hashes))
+    ordered = tf.math.top_k(context.once(_sample_hashes), context.length).values
     return tf.reduce_sum(tf.cast(tf.equal(ordered[1:], ordered[:-1]), tf.float32))
 
 

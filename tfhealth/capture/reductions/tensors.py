@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfhealth.capture.reductions.context import Context, Reduction, where
 from tfhealth.statistics import DEAD_WINDOW
 
-__all__ = ["HALVED", "PART_OF", "REDUCTIONS", "TOGETHER", "flat_outside"]
+__all__ = ["HALVED", "PART_OF", "REDUCTIONS", "SHORT", "TOGETHER", "flat_outside", "total"]
 
 _SATURATED: dict[str, tuple[float, float]] = {
     # |derivative| < 5 % of its maximum: tanh' = 1 − y², sigmoid' = y(1 − y) ≤ 1/4, softsign' = (1 − |y|)².
@@ -51,18 +51,26 @@ def _dead_counts(contexts: Sequence[Context]) -> Any:
     ages = contexts[0].state(f"ages {units}", (sum(units),))
     seen = contexts[0].state(f"seen {units}", (len(units),))
     samples = tf.cast(tf.stack([one.length for one in contexts]), tf.float32)
-    largest = tf.concat([tf.reduce_max(tf.reshape(one.x, [-1, one.x.shape[-1]]), axis=0) for one in contexts], 0)
+    largest = tf.concat([tf.reduce_max(one.rows, axis=0) for one in contexts], 0)
     age = ages.assign(tf.where(largest > 0, tf.zeros([sum(units)]), ages + tf.gather(samples, site_of)))
     dead = tf.math.unsorted_segment_sum(tf.cast(age >= DEAD_WINDOW, tf.float32), site_of, len(units))
     return where(seen.assign_add(samples) >= DEAD_WINDOW, dead, float("nan"))
 
 
-def _total(context: Context) -> Any:
-    return tf.reduce_sum(context.x)
+def _square_sums(contexts: Sequence[Context]) -> Any:
+    """Return half the sum of squares of each of several vectors, float32[sites], in four operations."""
+    site_of = np.repeat(np.arange(len(contexts)), [int(one.fixed_size or 0) for one in contexts])
+    squares = tf.square(tf.concat([one.x for one in contexts], 0))
+    return 0.5 * tf.math.unsorted_segment_sum(squares, site_of, len(contexts))
+
+
+def total(context: Context) -> Any:
+    """Return Σx."""
+    return tf.reduce_sum(context.x, context.axes)
 
 
 def _half_centered_square_sum(context: Context) -> Any:
-    return tf.nn.l2_loss(context.x - context.once(_total) / context.size)
+    return tf.nn.l2_loss(context.x - context.once(total) / context.size)
 
 
 def _nonfinite_count(context: Context) -> Any:
@@ -73,11 +81,11 @@ def _nonfinite_count(context: Context) -> Any:
 
 REDUCTIONS: dict[str, Reduction] = {
     "count": lambda context: context.count,
-    "sum": lambda context: context.once(_total),
+    "sum": lambda context: context.once(total),
     "square_sum": lambda context: tf.nn.l2_loss(context.x),
     "centered_square_sum": _half_centered_square_sum,
-    "minimum": lambda context: tf.reduce_min(context.x),
-    "maximum": lambda context: tf.reduce_max(context.x),
+    "minimum": lambda context: tf.reduce_min(context.x, context.axes),
+    "maximum": lambda context: tf.reduce_max(context.x, context.axes),
     "zero_count": lambda context: tf.reduce_sum(tf.cast(tf.equal(context.x, 0), tf.float32)),
     "nonfinite_count": _nonfinite_count,
     "saturated_count": _saturated_count,
@@ -85,7 +93,10 @@ REDUCTIONS: dict[str, Reduction] = {
     "units": lambda context: float(context.x.shape[-1]),
 }
 
-TOGETHER: dict[str, Callable[[Sequence[Context]], Any]] = {"dead_count": _dead_counts}
+TOGETHER: dict[str, Callable[[Sequence[Context]], Any]] = {"dead_count": _dead_counts, "square_sum": _square_sums}
+
+SHORT = {"square_sum"}
+"""Those of `TOGETHER` that only short vectors are taken together for: to put others into one would copy them."""
 
 HALVED = {"square_sum", "centered_square_sum"}
 

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfhealth.capture.reductions.context import Context, Reduction
+from tfhealth.capture.reductions.tensors import total
 
-__all__ = ["HALVED", "PART_OF", "REDUCTIONS"]
-
-
-def _mean(context: Context) -> Any:
-    return tf.reduce_mean(context.x)
-
-
-def _centered(context: Context) -> Any:
-    return context.x - context.once(_mean)
+__all__ = ["HALVED", "PART_OF", "REDUCTIONS", "TOGETHER"]
 
 
 def _half_centered_square_sum(context: Context) -> Any:
     return tf.nn.l2_loss(context.once(_centered))
 
 
+def _centered(context: Context) -> Any:
+    _center([context])
+    return context.once(_centered)
+
+
+def _center(contexts: Sequence[Context]) -> Any:
+    """Make x − mean for each of several sites, and return the means, float32[sites]."""
+    means = tf.stack([one.once(total) for one in contexts]) / _sizes(contexts)
+    for one, mean in zip(contexts, tf.unstack(means), strict=True):
+        one.keep(_centered, one.x - mean)
+    return means
+
+
+def _sizes(contexts: Sequence[Context]) -> Any:
+    return tf.stack([one.known_size for one in contexts])
+
+
 def _unit(context: Context) -> Any:
     """Return u = (x − mean) / √(Σ(x − mean)²/2); powers of x itself would leave the range of float32."""
-    half, mean = context.once(_half_centered_square_sum), context.once(_mean)
+    _make_units([context])
+    return context.once(_unit)
+
+
+def _make_units(contexts: Sequence[Context]) -> None:
+    """Make `_unit` for each of several sites: what is done to single numbers is done to those of all at once."""
+    means = _center(contexts)
+    halves = tf.stack([one.once(_half_centered_square_sum) for one in contexts])
     # Where all elements are equal up to rounding there is no shape.
-    equal = half <= mean * mean * (0.5e-12 * context.known_size)
-    return context.once(_centered) * tf.where(equal, float("nan"), tf.math.rsqrt(half))
+    equal = halves <= means * means * (0.5e-12 * _sizes(contexts))
+    scales = tf.unstack(tf.where(equal, float("nan"), tf.math.rsqrt(halves)))
+    for one, scale in zip(contexts, scales, strict=True):
+        one.keep(_unit, one.once(_centered) * scale)
 
 
 def _unit_square(context: Context) -> Any:
@@ -36,12 +56,28 @@ def _unit_square(context: Context) -> Any:
 
 
 def _cube_sum(context: Context) -> Any:
-    return tf.reduce_sum(context.once(_unit) * context.once(_unit_square))
+    return tf.reduce_sum(context.once(_unit) * context.once(_unit_square), context.axes)
+
+
+def _fourth_sum(context: Context) -> Any:
+    return tf.nn.l2_loss(context.once(_unit_square))
+
+
+def _of_units(reduce: Reduction) -> Callable[[Sequence[Context]], Any]:
+    """Return what computes a sum of units for several sites, float32[sites]."""
+
+    def reduced(contexts: Sequence[Context]) -> Any:
+        missing = [one for one in contexts if not one.has(_unit)]
+        if missing:
+            _make_units(missing)
+        return tf.stack([reduce(one) for one in contexts])
+
+    return reduced
 
 
 def _unit_difference(context: Context) -> Any:
-    units = tf.reshape(context.x, [-1, context.x.shape[-1]])
-    return tf.reduce_max(tf.abs(units - units[:, :1]))
+    units = context.rows
+    return tf.reduce_max(tf.abs(units - tf.gather(units, [0], axis=1)))
 
 
 def _squares(part: str) -> Reduction:
@@ -54,7 +90,7 @@ def _number(part: str) -> Reduction:
 
 REDUCTIONS: dict[str, Reduction] = {
     "unit_cube_sum": _cube_sum,
-    "unit_fourth_sum": lambda context: tf.nn.l2_loss(context.once(_unit_square)),
+    "unit_fourth_sum": _fourth_sum,
     "clipped_square_sum": _squares("clipped"),
     "regularization_square_sum": _squares("regularization_gradient"),
     "data_square_sum": lambda context: tf.nn.l2_loss(context.x - context.part("regularization_gradient")),
@@ -63,11 +99,13 @@ REDUCTIONS: dict[str, Reduction] = {
     "smallest_fan_std": _number("smallest_fan_std"),
     "largest_fan_std": _number("largest_fan_std"),
     "first_centered_square_sum": lambda context: context.once(_half_centered_square_sum),
-    "first_sum": lambda context: tf.reduce_sum(context.x),
-    "first_minimum": lambda context: tf.reduce_min(context.x),
-    "first_maximum": lambda context: tf.reduce_max(context.x),
+    "first_sum": lambda context: context.once(total),
+    "first_minimum": lambda context: tf.reduce_min(context.x, context.axes),
+    "first_maximum": lambda context: tf.reduce_max(context.x, context.axes),
     "unit_difference": _unit_difference,
 }
+
+TOGETHER = {"unit_cube_sum": _of_units(_cube_sum), "unit_fourth_sum": _of_units(_fourth_sum)}
 
 HALVED = {
     *("unit_fourth_sum", "clipped_square_sum", "regularization_square_sum", "data_square_sum"),
