@@ -23,7 +23,12 @@ def postgres() -> Iterator[Cluster]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new database, of either kind."""
+    return database_url(request, tmp_path)
+
+
+def database_url(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the URL of a new database of the kind that a fixture's parameter names."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'service.db'}"
+        return f"sqlite:///{folder / 'service.db'}"
     found: Cluster = request.getfixturevalue("postgres")
     return found.new()

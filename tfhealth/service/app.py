@@ -13,10 +13,11 @@ from tfhealth import __version__
 from tfhealth.service.api import runs as api_runs
 from tfhealth.service.pages import runs as page_runs
 from tfhealth.service.pages import styles
-from tfhealth.service.queue import LocalQueue
+from tfhealth.service.queue import queue_for
 from tfhealth.service.rooms import Rooms
 from tfhealth.service.settings import Settings
 from tfhealth.service.state import Service
+from tfhealth.service.tasks.task import Means
 from tfhealth.store import finding
 from tfhealth.store.database import connected
 
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         with database.writing() as session:
             finding.project(session, finding.DEFAULT_PROJECT)
         with Rooms(settings.workers, settings.seconds, settings.megabytes) as rooms:
-            queue = LocalQueue(database, rooms, settings.workers)
+            queue = queue_for(Means(settings, database, rooms))
             app.state.service = Service(settings, database, rooms, queue)
             yield
             queue.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import joinedload
 
-from tfhealth.errors import Error
 from tfhealth.service import work
+from tfhealth.service.rooms import RoomError
 from tfhealth.service.tasks.task import Kind, Means
 from tfhealth.store.judging import keep
 from tfhealth.store.tables import Judgement, StoredRun
@@ -24,17 +23,16 @@ _DOUBT = timedelta(minutes=10)
 """Before a run whose judgement failed is judged again; what is received of it until then does not hasten it."""
 
 
-def _due(session: Session, at: datetime, most: int) -> Sequence[int]:
+def _due(at: datetime) -> Select[int]:
     behind = or_(StoredRun.judged_revision.is_(None), StoredRun.judged_revision < StoredRun.revision)
     trusted = or_(StoredRun.doubtful_until.is_(None), StoredRun.doubtful_until < at)
     rested = or_(StoredRun.status != "running", Judgement.made.is_(None), Judgement.made < at - _REST)
-    query = (
+    return (
         select(StoredRun.key)
         .outerjoin(Judgement, Judgement.run_key == StoredRun.key)
         .where(behind, trusted, rested, StoredRun.revision > 0)
         .order_by(Judgement.made.asc().nulls_first(), StoredRun.key)
     )
-    return session.scalars(query.limit(most)).all()
 
 
 def _perform(means: Means, key: int) -> None:
@@ -42,14 +40,16 @@ def _perform(means: Means, key: int) -> None:
         stored = session.get(StoredRun, key, options=[joinedload(StoredRun.project)])
     if stored is None:
         return
+    profile = stored.project.profile
     try:
-        judged = means.rooms.do(work.judge, means.database.url, key, stored.project.profile)
-    except Exception as error:
-        _doubt(means, key, str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}")
+        judged = means.rooms.do(work.judge, means.database.url, key, profile)
+    except RoomError as error:
+        _doubt(means, key, str(error))
         return
     with means.database.writing() as session:
         current = session.get(StoredRun, key, with_for_update=True)
-        if current is not None:
+        # A verdict by a profile that was replaced meanwhile is none.
+        if current is not None and current.project.profile == profile:
             keep(session, current, judged)
 
 
@@ -61,4 +61,4 @@ def _doubt(means: Means, key: int, trouble: str) -> None:
             stored.trouble, stored.doubtful_until, stored.changed = trouble[:1000], now() + _DOUBT, now()
 
 
-JUDGE = Kind(_due, _perform)
+JUDGE = Kind(StoredRun.key, _due, _perform)
