@@ -21,10 +21,6 @@ def hungry() -> None:
         hoard.append(bytearray(10**8))
 
 
-
-
-
-
 def dies() -> None:
     """Be killed from outside, as by a system that is short of memory."""
     os.kill(os.getpid(), signal.SIGKILL)

@@ -10,9 +10,14 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tfhealth import __version__
+from tfhealth.service.api import rejudging as api_rejudging
 from tfhealth.service.api import runs as api_runs
+from tfhealth.service.api import webhooks as api_webhooks
+from tfhealth.service.folder import FolderWatch
+from tfhealth.service.pages import rejudge as page_rejudge
 from tfhealth.service.pages import runs as page_runs
 from tfhealth.service.pages import styles
+from tfhealth.service.pages import webhooks as page_webhooks
 from tfhealth.service.queue import queue_for
 from tfhealth.service.rooms import Rooms
 from tfhealth.service.settings import Settings
@@ -43,7 +48,10 @@ def create_app(settings: Settings) -> FastAPI:
         with Rooms(settings.workers, settings.seconds, settings.megabytes) as rooms:
             queue = queue_for(Means(settings, database, rooms))
             app.state.service = Service(settings, database, rooms, queue)
+            watch = FolderWatch(database, settings.folder, queue.wake) if settings.folder else None
             yield
+            if watch is not None:
+                watch.close()
             queue.close()
         database.close()
 
@@ -54,5 +62,13 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-ROUTERS = (api_runs.router, page_runs.router, styles.router)
+ROUTERS = (
+    api_runs.router,
+    api_rejudging.router,
+    api_webhooks.router,
+    page_runs.router,
+    page_rejudge.router,
+    page_webhooks.router,
+    styles.router,
+)
 """Everything that answers."""

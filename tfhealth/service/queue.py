@@ -27,6 +27,9 @@ class Queue(Protocol):
     def defer(self, task: Task) -> None:
         """Ask for something to be done soon, once, however often it is asked for before it begins."""
 
+    def wake(self) -> None:
+        """Look for what is due; somebody else than a request made it so."""
+
     def close(self) -> None:
         """Stop; what is being done has a few seconds, and what is not done by then is found again."""
 
@@ -44,6 +47,9 @@ class IdleQueue:
     """Nobody of this process; whoever works on the same file finds what is due there."""
 
     def defer(self, task: Task) -> None:
+        """Do nothing."""
+
+    def wake(self) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -67,6 +73,10 @@ class LocalQueue:
 
     def defer(self, task: Task) -> None:
         """Look for what is due now; a task is found there again."""
+        self.wake()
+
+    def wake(self) -> None:
+        """Look for what is due now."""
         self._sweeper.wake()
 
     def _sweep(self) -> None:
@@ -103,7 +113,7 @@ class LocalQueue:
 
 
 def closing(means: Means, stop: Callable[[], None]) -> None:
-    """Wait for what `stop` waits for; after a few seconds the processes are ended, so that nothing is left to wait for."""
+    """Stop what waits for its work; after a few seconds the processes are ended, and with them the work."""
     ending = threading.Timer(_GRACE, means.rooms.close)
     ending.start()
     stop()

@@ -22,6 +22,8 @@ class Settings(BaseModel):
         works: whether this process does background work; another one may.
         largest_body: bytes of a request's body, before and after it is unpacked.
         seconds, megabytes: what judging a run or writing a report may take.
+        address: where people reach the service, for links in what webhooks are told.
+        private_webhooks: whether webhooks may lead to machines of the own network, this one too.
         wrong_tokens: refused tokens from one address in a minute, after which it has to wait.
     """
 
@@ -37,4 +39,6 @@ class Settings(BaseModel):
     largest_body: int = Field(32_000_000, ge=1000)
     seconds: float = Field(60, gt=0)
     megabytes: int = Field(3000, ge=100)
+    address: str = ""
+    private_webhooks: bool = False
     wrong_tokens: int = Field(20, ge=1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector, exceptions
@@ -70,6 +72,11 @@ class SharedQueue:
         except (exceptions.ConnectorException, psycopg.Error):
             _LOG.exception("background work: %s could not be asked for; it is found by a sweep", lock)
 
+    def wake(self) -> None:
+        """Look for what is due now, if this process works."""
+        if self._sweeper is not None:
+            self._sweeper.wake()
+
     def _sweep(self) -> None:
         self._claims.renew()
         with self._means.database.writing() as session:
@@ -116,8 +123,7 @@ class SharedQueue:
 
     def _one(self, kind: str, key: int) -> None:
         perform(self._means, self._claims, Task(kind, key))
-        if self._sweeper is not None:
-            self._sweeper.wake()
+        self.wake()
 
     def close(self) -> None:
         """Stop; what is being done has a few seconds, and what is not done by then is found again."""
@@ -129,13 +135,13 @@ class SharedQueue:
         self._app.close()
 
 
-def _app(connector: BaseConnector, perform: object) -> App:
+def _app(connector: BaseConnector, perform: Callable[[str, int], None]) -> App:
     app = App(connector=connector)
     app.task(name=_NAME, queue=_NAME)(perform)
     return app
 
 
-def _connection(database: Database) -> dict[str, object]:
+def _connection(database: Database) -> dict[str, Any]:
     url = make_url(database.url).set(drivername="postgresql")
     return {
         "conninfo": url.render_as_string(hide_password=False),

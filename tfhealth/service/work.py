@@ -7,7 +7,7 @@ import functools
 from sqlalchemy.orm import undefer
 
 from tfhealth.diagnosis import evaluate
-from tfhealth.errors import RunError
+from tfhealth.errors import RuleError, RunError
 from tfhealth.report.formats import FORMATS, Source
 from tfhealth.result import Result
 from tfhealth.rules import loader
@@ -18,8 +18,9 @@ from tfhealth.store.database import Database, connected
 from tfhealth.store.judging import Judged, curves, judge_name
 from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
+from tfhealth.wire.rejudging import ProfileFault
 
-__all__ = ["judge", "render"]
+__all__ = ["faults", "judge", "render"]
 
 
 def judge(url: str, key: int, profile: str) -> Judged:
@@ -57,6 +58,15 @@ def render(url: str, key: int, profile: str, format: str) -> bytes:
         raise RunError("not judged yet")
     result = Result.model_validate(unpacked(judgement.result))
     return FORMATS[format].make(Source(result, run, _checklist(profile)))
+
+
+def faults(profile: str) -> list[ProfileFault]:
+    """Return everything that is wrong in a profile that somebody sent."""
+    try:
+        loader.sent(profile)
+    except RuleError as error:
+        return [ProfileFault(line=one.line, column=one.column, path=one.path, what=one.what) for one in error.faults]
+    return []
 
 
 def _run(url: str, key: int) -> tuple[Run, int]:

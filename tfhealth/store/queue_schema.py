@@ -47,5 +47,6 @@ def _remember(connection: Connection, names: list[str]) -> None:
 
 def _run(connection: Connection, script: str) -> None:
     """Run several commands at once, which drivers do only for a cursor of their own without parameters."""
-    with connection.connection.cursor() as cursor:
-        cursor.execute(script)
+    cursor = connection.connection.cursor()
+    cursor.execute(script)
+    cursor.close()

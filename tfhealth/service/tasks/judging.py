@@ -10,7 +10,10 @@ from sqlalchemy.orm import joinedload
 from tfhealth.service import work
 from tfhealth.service.rooms import RoomError
 from tfhealth.service.tasks.task import Kind, Means
-from tfhealth.store.judging import keep
+from tfhealth.store import rejudging
+from tfhealth.store.judging import Judged, judge_name, keep
+from tfhealth.store.notices import note
+from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.store.tables.base import now
 
@@ -41,6 +44,8 @@ def _perform(means: Means, key: int) -> None:
     if stored is None:
         return
     profile = stored.project.profile
+    if _take_ready(means, key):
+        return
     try:
         judged = means.rooms.do(work.judge, means.database.url, key, profile)
     except RoomError as error:
@@ -51,6 +56,20 @@ def _perform(means: Means, key: int) -> None:
         # A verdict by a profile that was replaced meanwhile is none.
         if current is not None and current.project.profile == profile:
             keep(session, current, judged)
+            note(session, current, judged.result, means.settings.address)
+
+
+def _take_ready(means: Means, key: int) -> bool:
+    """Keep the verdict that was made while the profile in force was tried; return whether there was one."""
+    with means.database.writing() as session:
+        stored = session.get(StoredRun, key, with_for_update=True)
+        before = session.get(Judgement, key)
+        result = rejudging.ready(session, stored) if stored is not None and before is not None else None
+        if stored is None or before is None or result is None:
+            return False
+        by = judge_name(stored.project.profile)
+        keep(session, stored, Judged(stored.revision, by, result, unpacked(before.curves)))
+    return True
 
 
 def _doubt(means: Means, key: int, trouble: str) -> None:

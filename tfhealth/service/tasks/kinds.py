@@ -9,7 +9,9 @@ from itertools import chain, zip_longest
 from sqlalchemy.orm import Session
 
 from tfhealth.service.rooms import RoomAwayError
+from tfhealth.service.tasks.delivering import DELIVER
 from tfhealth.service.tasks.judging import JUDGE
+from tfhealth.service.tasks.rejudging import REJUDGE
 from tfhealth.service.tasks.task import Kind, Means, Task
 from tfhealth.store.claims import Claims, unclaimed
 from tfhealth.store.tables.base import now
@@ -22,7 +24,7 @@ _REST = timedelta(minutes=1)
 _AGAIN = timedelta(seconds=1)
 """Before what is still to be done after it was done is begun again."""
 
-KINDS: dict[str, Kind] = {"judge": JUDGE}
+KINDS: dict[str, Kind] = {"judge": JUDGE, "rejudge": REJUDGE, "deliver": DELIVER}
 
 
 def due(session: Session, at: datetime, most: int) -> list[Task]:
