@@ -168,7 +168,7 @@ def test_an_answer_may_lead_nowhere_and_has_an_end(ear: Ear, url: str, what: str
 def test_machines_of_private_networks_are_not_spoken_to(ear: Ear, host: str) -> None:
     """However the address is written; the same address is heard where they are allowed."""
     port = ear.server_address[1]
-    with pytest.raises(SendingError, match="private network|is not known"):
+    with pytest.raises(SendingError, match=r"private network|is not known"):
         send(f"http://{host}:{port}/x", {}, private=False, seconds=1)
     assert ear.heard == []
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tfhealth import __version__
+from tfhealth.service import failures
 from tfhealth.service.api import rejudging as api_rejudging
 from tfhealth.service.api import runs as api_runs
 from tfhealth.service.api import webhooks as api_webhooks
@@ -56,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         database.close()
 
     app = FastAPI(title="tfhealth", version=__version__, lifespan=lifespan)
+    failures.install(app)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -80,6 +80,7 @@ class SharedQueue:
     def _sweep(self) -> None:
         self._claims.renew()
         with self._means.database.writing() as session:
+            session.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))  # its triggers name no schema
             session.execute(text(_LEFT))
         with self._means.database.reading() as session:
             found = self._forgotten(session)
