@@ -105,6 +105,8 @@ def test_all_faults_of_a_profile_are_shown_where_they_stand(address: str) -> Non
         "extends: ../other.yaml\n",
         "packs: [/etc]\n",
         "baseline: /etc/passwd\n",
+        "select: [ACT]  # \0",
+        "\0",
         "a: &a [x, x]\nb: &b [*a, *a]\n" + "".join(f"c{n}: &c{n} [*b, *b]\n" for n in range(9)),
     ],
 )

@@ -189,7 +189,7 @@ POISON: dict[str, Callable[[], Delta]] = {
 def test_poison_runs_harm_nobody_else(tmp_path: Path) -> None:
     """Each is received; it is judged or it is said why not, the server answers, and a run after them is judged."""
     run_of({("loss", "total", "value"): [2.0, 1.0]}, folder=tmp_path / "run")
-    settings = Settings(database=f"sqlite:///{tmp_path / 'service.db'}", workers=1, seconds=20)
+    settings = Settings(database=f"sqlite:///{tmp_path / 'service.db'}", workers=1, seconds=10)
     with serving(settings) as address, Client(address, seconds=120) as client:
         names = {what: f"{number:032x}" for number, what in enumerate(POISON)}
         for what, make in POISON.items():

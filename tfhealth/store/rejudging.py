@@ -10,7 +10,7 @@ from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Project, Rejudged, Rejudgement, StoredRun
 from tfhealth.wire.rejudging import Trial, TrialRun, TrialRuns
 
-__all__ = ["StateError", "adopt", "begin", "changes", "drop", "find", "latest", "ready", "trial"]
+__all__ = ["StateError", "adopt", "begin", "changes", "drop", "find", "is_ready", "latest", "ready", "trial"]
 
 _CHANGED = or_(
     Rejudged.verdict != Rejudged.verdict_before, Rejudged.cause != Rejudged.cause_before, Rejudged.trouble != ""
@@ -30,7 +30,7 @@ def begin(session: Session, project: Project, profile: str, person: str) -> Reju
         profile: YAML without faults.
         person: who tries it.
     """
-    _drop_open(session, project)
+    _forget(session, project)
     found = Rejudgement(project_id=project.id, profile=profile, person=person)
     session.add(found)
     session.flush()
@@ -125,10 +125,14 @@ def drop(session: Session, project: Project, number: int) -> Rejudgement | None:
     return found
 
 
-def _drop_open(session: Session, project: Project) -> None:
-    query = select(Rejudgement).where(Rejudgement.project_id == project.id, Rejudgement.state == "open")
-    for found in session.scalars(query):
+def _forget(session: Session, project: Project) -> None:
+    """Drop what is open, and verdicts of what was adopted that no run has taken: it has changed since."""
+    mine = select(Rejudgement).where(Rejudgement.project_id == project.id)
+    for found in session.scalars(mine.where(Rejudgement.state == "open")):
         _drop(session, found)
+    adopted = select(Rejudgement.id).where(Rejudgement.project_id == project.id)
+    left = and_(Rejudged.rejudgement_id.in_(adopted), Rejudged.result.is_not(None))
+    session.execute(update(Rejudged).where(left).values(result=None))
 
 
 def _drop(session: Session, found: Rejudgement) -> None:
@@ -138,12 +142,18 @@ def _drop(session: Session, found: Rejudgement) -> None:
 
 def ready(session: Session, stored: StoredRun) -> Result | None:
     """Return the verdict that an adopted trial has for a run as it is now; it is given once."""
-    query = select(Rejudged).join(Rejudged.rejudgement).options(undefer(Rejudged.result))
-    adopted = and_(Rejudgement.state == "adopted", Rejudgement.profile == stored.project.profile)
-    mine = and_(Rejudged.run_key == stored.key, Rejudged.revision == stored.revision, Rejudged.result.is_not(None))
-    found = session.scalar(query.where(adopted, mine).order_by(Rejudged.id.desc()).limit(1))
+    number = is_ready(session, stored)
+    found = session.get(Rejudged, number, options=[undefer(Rejudged.result)]) if number else None
     if found is None or found.result is None:
         return None
     result = Result.model_validate(unpacked(found.result))
     found.result = None
     return result
+
+
+def is_ready(session: Session, stored: StoredRun) -> int | None:
+    """Return the number of the verdict that `ready` would give."""
+    query = select(Rejudged.id).join(Rejudged.rejudgement)
+    adopted = and_(Rejudgement.state == "adopted", Rejudgement.profile == stored.project.profile)
+    mine = and_(Rejudged.run_key == stored.key, Rejudged.revision == stored.revision, Rejudged.result.is_not(None))
+    return session.scalar(query.where(adopted, mine).order_by(Rejudged.id.desc()).limit(1))

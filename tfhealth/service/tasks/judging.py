@@ -41,11 +41,10 @@ def _due(at: datetime) -> Select[int]:
 def _perform(means: Means, key: int) -> None:
     with means.database.reading() as session:
         stored = session.get(StoredRun, key, options=[joinedload(StoredRun.project)])
-    if stored is None:
+        ready = stored is not None and rejudging.is_ready(session, stored) is not None
+    if stored is None or (ready and _take_ready(means, key)):
         return
     profile = stored.project.profile
-    if _take_ready(means, key):
-        return
     try:
         judged = means.rooms.do(work.judge, means.database.url, key, profile)
     except RoomError as error:
