@@ -228,3 +228,19 @@ def test_a_machine_that_never_answers_is_given_up_after_a_day(tmp_path: Path) ->
         assert session.scalars(DELIVER.due(now() + timedelta(days=9))).all() == []
         assert session.scalars(select(Delivery.id)).all() == [key]
     database.close()
+
+
+def test_an_address_is_entered_and_removed(tmp_path: Path) -> None:
+    """By the page, which says what is wrong with one, and by the API."""
+    with serving(Settings(database=f"sqlite:///{tmp_path / 'service.db'}", workers=1)) as address:
+        page, api = f"{address}/projects/default/webhooks", f"{address}/api/v1/projects/default/webhooks"
+        refused = requests.post(page, {"url": "file:///etc/passwd"}, timeout=60)
+        assert refused.status_code == 422
+        assert "is no address" in refused.text
+        assert requests.post(api, json={"url": "ftp://x"}, timeout=60).status_code == 422
+        entered = requests.post(api, json={"url": "https://example.org/x", "shape": "slack"}, timeout=60)
+        assert (entered.status_code, entered.json()["shape"]) == (201, "slack")
+        assert "https://example.org/x" in requests.get(page, timeout=60).text
+        assert requests.post(f"{page}/{entered.json()['id']}/remove", timeout=60).status_code == 200
+        assert requests.get(api, timeout=60).json() == []
+        assert requests.delete(f"{api}/{entered.json()['id']}", timeout=60).status_code == 404

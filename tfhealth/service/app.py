@@ -49,10 +49,10 @@ def create_app(settings: Settings) -> FastAPI:
         with Rooms(settings.workers, settings.seconds, settings.megabytes) as rooms:
             queue = queue_for(Means(settings, database, rooms))
             app.state.service = Service(settings, database, rooms, queue)
-            watch = FolderWatch(database, settings.folder, queue.wake) if settings.folder else None
+            folder = FolderWatch(database, settings.folder, queue.wake) if settings.folder else None
             yield
-            if watch is not None:
-                watch.close()
+            if folder is not None:
+                folder.close()
             queue.close()
         database.close()
 

@@ -30,6 +30,9 @@ class Queue(Protocol):
     def wake(self) -> None:
         """Look for what is due; somebody else than a request made it so."""
 
+    def alive(self) -> bool:
+        """Tell whether it goes on."""
+
     def close(self) -> None:
         """Stop; what is being done has a few seconds, and what is not done by then is found again."""
 
@@ -51,6 +54,10 @@ class IdleQueue:
 
     def wake(self) -> None:
         """Do nothing."""
+
+    def alive(self) -> bool:
+        """Tell that nothing is wrong."""
+        return True
 
     def close(self) -> None:
         """Do nothing."""
@@ -78,6 +85,10 @@ class LocalQueue:
     def wake(self) -> None:
         """Look for what is due now."""
         self._sweeper.wake()
+
+    def alive(self) -> bool:
+        """Tell whether it goes on."""
+        return self._sweeper.alive()
 
     def _sweep(self) -> None:
         with self._lock:

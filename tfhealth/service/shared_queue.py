@@ -77,6 +77,10 @@ class SharedQueue:
         if self._sweeper is not None:
             self._sweeper.wake()
 
+    def alive(self) -> bool:
+        """Tell whether it goes on, if this process works."""
+        return self._sweeper is None or (self._sweeper.alive() and self._worker.is_alive())
+
     def _sweep(self) -> None:
         self._claims.renew()
         with self._means.database.writing() as session:

@@ -30,6 +30,10 @@ class Sweeper:
         """Look now."""
         self._woken.set()
 
+    def alive(self) -> bool:
+        """Tell whether it goes on."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Look no more; returns when the last look is over."""
         self._stopped.set()

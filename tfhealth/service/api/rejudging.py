@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi.exceptions import RequestValidationError
 
 from tfhealth.service import work
 from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
@@ -42,12 +43,14 @@ def begin(project: Slug, body: ProfileText, caller: TheCaller, service: TheServi
     with service.database.reading() as session:
         checked_project(session, caller, project, "admin")
     if found := faults_in(service, body.profile):
-        said = [
-            {"loc": ["body", "profile", fault.line, fault.column], "msg": f"{fault.path}: {fault.what}", "type": "rule"}
-            for fault in found
-        ]
-        raise HTTPException(422, said)
+        raise RequestValidationError([_said(fault) for fault in found])
     return begun(project, body.profile, caller, service)
+
+
+def _said(fault: ProfileFault) -> dict[str, object]:
+    path = f"{fault.path}: " if fault.path else ""
+    what = f"line {fault.line}, column {fault.column}: {path}{fault.what}"
+    return {"loc": ("body", "profile"), "msg": what, "type": "rule"}
 
 
 def begun(project: str, profile: str, caller: Caller, service: Service) -> Trial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -53,14 +54,15 @@ def entered(project: str, asked: NewWebhook, caller: Caller, service: Service) -
     """Enter an address.
 
     Raises:
-        HTTPException: 422 it is none; 409 there are too many.
+        RequestValidationError: it is none.
+        HTTPException: 409 there are too many.
     """
     with service.database.writing() as session:
         owner = checked_project(session, caller, project, "admin")
         try:
             checked(asked.url)
         except SendingError as error:
-            raise HTTPException(422, [{"loc": ["body", "url"], "msg": str(error), "type": "value_error"}]) from None
+            raise RequestValidationError([{"loc": ("body", "url"), "msg": str(error), "type": "url"}]) from None
         if _how_many(session, owner) >= _MOST:
             raise HTTPException(409, f"there are {_MOST} webhooks already; remove one first")
         hook = Webhook(project_id=owner.id, url=asked.url, shape=asked.shape)

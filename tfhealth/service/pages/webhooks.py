@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tfhealth.service.access import Caller, Slug, TheCaller
@@ -37,11 +38,8 @@ def enter(
     """Enter an address, or say why it cannot be one."""
     try:
         api.entered(project, NewWebhook(url=url, shape=shape), caller, service)
-    except HTTPException as error:
-        if error.status_code not in (409, 422):
-            raise
-        said = error.detail if isinstance(error.detail, str) else error.detail[0]["msg"]
-        return _page(request, project, caller, service, error.status_code, said)
+    except RequestValidationError as error:
+        return _page(request, project, caller, service, 422, error.errors()[0]["msg"])
     return RedirectResponse(f"/projects/{project}/webhooks", 303)
 
 
