@@ -49,7 +49,9 @@ class SharedQueue:
 
     def __init__(self, means: Means) -> None:
         self._means, self._claims = means, Claims(means.database)
-        self._app = App(connector=SyncPsycopgConnector(**_connection(means.database), min_size=1, max_size=4))
+        self._app = App(
+            connector=SyncPsycopgConnector(**_connection(means.database), min_size=1, max_size=4, timeout=5)
+        )
         self._app.open()
         self._sweeper: Sweeper | None = None
         if means.settings.works:
