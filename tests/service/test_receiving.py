@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import run_of
-from tests.service.serving import serving, sqlite, until
+from tests.service.conftest import database_url
+from tests.service.serving import serving, until
 from tfhealth import evaluate, load_checklist, load_run
 from tfhealth.client import Client, push
+from tfhealth.service.settings import Settings
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    with serving(sqlite(tmp_path)) as address, Client(address) as found:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    url = database_url(request, tmp_path_factory.mktemp("service"))
+    with serving(Settings(database=url, workers=1)) as address, Client(address) as found:
         yield found
 
 

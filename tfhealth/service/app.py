@@ -11,19 +11,24 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tfhealth import __version__
-from tfhealth.service import health, openapi, problems
+from tfhealth.service import failures, health, openapi, problems
 from tfhealth.service.answers import Answers
 from tfhealth.service.api import projects as api_projects
+from tfhealth.service.api import rejudging as api_rejudging
 from tfhealth.service.api import runs as api_runs
 from tfhealth.service.api import tokens as api_tokens
+from tfhealth.service.api import webhooks as api_webhooks
+from tfhealth.service.folder import FolderWatch
 from tfhealth.service.gate import Gate
-from tfhealth.service.pages import compare, events, login, projects, rules, run, styles, trend
+from tfhealth.service.pages import compare, events, login, projects, rejudge, rules, run, styles, trend
 from tfhealth.service.pages import runs as page_runs
 from tfhealth.service.pages import settings as page_settings
-from tfhealth.service.queue import LocalQueue
+from tfhealth.service.pages import webhooks as page_webhooks
+from tfhealth.service.queue import queue_for
 from tfhealth.service.rooms import Rooms
 from tfhealth.service.settings import Settings
 from tfhealth.service.state import Service
+from tfhealth.service.tasks.task import Means
 from tfhealth.service.watching import Watch
 from tfhealth.store import finding
 from tfhealth.store.database import connected
@@ -48,11 +53,14 @@ def create_app(settings: Settings) -> FastAPI:
         with database.writing() as session:
             finding.project(session, finding.DEFAULT_PROJECT)
         with Rooms(settings.workers, settings.seconds, settings.megabytes) as rooms:
-            queue = LocalQueue(database, rooms, settings.workers)
+            queue = queue_for(Means(settings, database, rooms))
             watch, writers = Watch(database), CapacityLimiter(settings.workers)
             app.state.service = Service(settings, database, rooms, queue, watch, writers)
+            folder = FolderWatch(database, settings.folder, queue.wake) if settings.folder else None
             yield
             await watch.close()
+            if folder is not None:
+                folder.close()
             queue.close()
         database.close()
 
@@ -66,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     openapi.describe(app)
     problems.handle(app)
+    failures.install(app)
     app.add_middleware(Gate, settings=settings)
     app.add_middleware(Answers, settings=settings)  # around the other one
     for router in ROUTERS:
@@ -75,7 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 ROUTERS = (
-    *(one.router for one in (api_projects, api_runs, api_tokens, health)),
-    *(one.router for one in (login, projects, page_runs, run, events, compare, rules, trend, page_settings, styles)),
+    *(one.router for one in (api_projects, api_runs, api_rejudging, api_tokens, api_webhooks, health)),
+    *(one.router for one in (login, projects, page_runs, run, events, compare, rules, trend, rejudge)),
+    *(one.router for one in (page_settings, page_webhooks, styles)),
 )
 """Everything that answers."""

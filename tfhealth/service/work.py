@@ -8,7 +8,7 @@ from sqlalchemy.orm import undefer
 
 from tfhealth import comparison
 from tfhealth.diagnosis import evaluate
-from tfhealth.errors import RunError
+from tfhealth.errors import RuleError, RunError
 from tfhealth.report.comparison import formats as comparisons
 from tfhealth.report.formats import FORMATS, Source
 from tfhealth.result import Result
@@ -20,8 +20,9 @@ from tfhealth.store.database import Database, connected
 from tfhealth.store.judging import Judged, curves, judge_name
 from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
+from tfhealth.wire.rejudging import ProfileFault
 
-__all__ = ["judge", "render"]
+__all__ = ["faults", "judge", "render"]
 
 
 def judge(url: str, key: int, profile: str) -> Judged:
@@ -78,6 +79,15 @@ def compare(url: str, before: int, after: int, profile: str) -> bytes:
     runs = [_run(url, key)[0] for key in (before, after)]
     sides = [comparison.Judged(run, evaluate(checklist, run)) for run in runs]
     return comparisons.FORMATS["html"].make(comparisons.Source(comparison.compare(*sides)))
+
+
+def faults(profile: str) -> list[ProfileFault]:
+    """Return everything that is wrong in a profile that somebody sent."""
+    try:
+        loader.sent(profile)
+    except RuleError as error:
+        return [ProfileFault(line=one.line, column=one.column, path=one.path, what=one.what) for one in error.faults]
+    return []
 
 
 def _run(url: str, key: int) -> tuple[Run, int]:

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from tfhealth.errors import UsageError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 __all__ = ["MIGRATIONS", "Database", "connected"]
 
@@ -55,6 +58,17 @@ class Database:
     def upgrade(self) -> None:
         """Bring the tables up to date; of several that do so at once, one does and the others wait."""
         from alembic import command
+
+        with self.migrating() as config:
+            command.upgrade(config, "head")
+            if not self.is_sqlite:
+                from tfhealth.store import queue_schema
+
+                queue_schema.upgrade(config.attributes["connection"])
+
+    @contextmanager
+    def migrating(self) -> Iterator[Config]:
+        """Yield what Alembic's commands take; all that they do is kept, or nothing, and others wait meanwhile."""
         from alembic.config import Config
 
         config = Config()
@@ -63,7 +77,7 @@ class Database:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            yield config
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from tfhealth.store.tables import Chunk, Project, StoredRun
 from tfhealth.store.tables.base import now
-from tfhealth.wire.delta import TABLES, Delta, Held, SiteRow, Stretch, digest
+from tfhealth.wire.delta import TABLES, Delta, Held, Stretch, digest
 
-__all__ = ["GapError", "held", "packed", "receive", "unpacked"]
+__all__ = ["GapError", "held", "packed", "receive", "summarize", "unpacked"]
 
 
 class GapError(ValueError):
@@ -49,6 +49,8 @@ def receive(session: Session, project: Project, run_id: str, delta: Delta, perso
         run = StoredRun(project_id=project.id, id=run_id, person=person, held={}, revision=0)
         session.add(run)
         session.flush()
+    if run.folder is not None:  # from now on it is what is sent, and no longer what lies in a folder here
+        run.folder, run.held, run.size = None, {}, 0
     taken = [_take(session, run, stretch) for stretch in delta.stretches]
     # Meta data and sites are replaced as a whole: by who knew what is there, and not by a delta that came late.
     heads = delta.after == run.revision and _take_head(run, delta)
@@ -91,13 +93,15 @@ def _take_head(run: StoredRun, delta: Delta) -> bool:
     meta = before["meta"] if delta.meta is None else delta.meta
     sites = before["sites"] if delta.sites is None else [site.model_dump() for site in delta.sites]
     run.head, run.meta_digest, run.sites_digest = packed({"meta": meta, "sites": sites}), digest(meta), digest(sites)
-    _summarize(run, meta, [SiteRow.model_validate(site) for site in sites])
+    model = next(
+        (one["attributes"].get("name") for one in sites if (one["kind"], one["name"]) == ("fact", "model")), ""
+    )
+    summarize(run, meta, model)
     return True
 
 
-def _summarize(run: StoredRun, meta: Mapping[str, Any], sites: list[SiteRow]) -> None:
-    """Copy what lists show of a run out of what it says of itself."""
-    model = next((site.attributes.get("name") for site in sites if (site.kind, site.name) == ("fact", "model")), "")
+def summarize(run: StoredRun, meta: Mapping[str, Any], model: object) -> None:
+    """Copy what lists show of a run out of what it says of itself; `model` is what it says its model is called."""
     run.name, run.model = _short(meta.get("name"), 200), _short(model, 200)
     run.status = _short(meta.get("status"), 20) or "running"
     run.started = _time(meta.get("started")) or run.started or now()

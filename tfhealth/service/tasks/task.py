@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from tfhealth.service.rooms import Rooms
+from tfhealth.service.settings import Settings
 from tfhealth.store.database import Database
 
 __all__ = ["Kind", "Means", "Task"]
@@ -32,14 +34,14 @@ class Means:
     """What work is done with.
 
     Attributes:
+        settings: how the service runs.
         database: where everything is.
         rooms: processes for work on runs.
-        defer: asks for more work.
     """
 
+    settings: Settings
     database: Database
     rooms: Rooms
-    defer: Callable[[Task], None]
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,11 @@ class Kind:
     """A kind of work.
 
     Attributes:
-        due: keys of what is to be done at a time, the most urgent first, at most so many.
+        key: the column that says which row it is about.
+        due: the query for keys of what is to be done at a time, the most urgent first.
         perform: does it; what may fail for a reason that lies in the run is written down there, and not raised.
     """
 
-    due: Callable[[Session, datetime, int], Iterable[int]]
+    key: InstrumentedAttribute[int]
+    due: Callable[[datetime], Select[int]]
     perform: Callable[[Means, int], None]

@@ -2,6 +2,7 @@
 
 from tfhealth.store.tables.access import Attempt, Login, Token
 from tfhealth.store.tables.base import Base
+from tfhealth.store.tables.claims import Claim
 from tfhealth.store.tables.notices import Delivery, Webhook
 from tfhealth.store.tables.rejudging import Rejudged, Rejudgement
 from tfhealth.store.tables.runs import Chunk, FoundRule, Judgement, Project, Rendering, StoredRun
@@ -10,6 +11,7 @@ __all__ = [
     "Attempt",
     "Base",
     "Chunk",
+    "Claim",
     "Delivery",
     "FoundRule",
     "Judgement",

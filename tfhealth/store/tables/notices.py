@@ -34,6 +34,7 @@ class Delivery(Base):
 
     Attributes:
         event: critical (a run's first critical finding) or ended.
+        created: when there was something to be told.
         due: not before this time; null: done, or given up.
         told: when the address took it.
         trouble: why the last attempt failed.
@@ -48,6 +49,7 @@ class Delivery(Base):
     event: Mapped[str] = mapped_column(String(20))
     body: Mapped[dict[str, Any]]
     attempts: Mapped[int] = mapped_column(default=0)
+    created: Mapped[datetime] = mapped_column(default=now)
     due: Mapped[datetime | None] = mapped_column(default=now, index=True)
     told: Mapped[datetime | None]
     trouble: Mapped[str] = mapped_column(Text, default="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tfhealth.store.tables.base import Base, Key, now
@@ -18,9 +18,8 @@ class Rejudgement(Base):
 
     Attributes:
         profile: its YAML.
-        state: waiting, running, done, adopted, dropped or failed.
-        total: runs there were when it began.
-        trouble: why it failed.
+        state: open, adopted or dropped.
+        person: who tries it.
     """
 
     __tablename__ = "rejudgement"
@@ -28,24 +27,36 @@ class Rejudgement(Base):
     id: Mapped[Key]
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
     profile: Mapped[str] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(20), default="waiting")
-    total: Mapped[int] = mapped_column(default=0)
-    trouble: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(20), default="open")
+    person: Mapped[str] = mapped_column(String(200), default="")
     created: Mapped[datetime] = mapped_column(default=now)
 
 
 class Rejudged(Base):
-    """What one run's verdict was, and what it would be."""
+    """What one run's verdict was, and what it would be.
+
+    Attributes:
+        made: when it was judged; null: it is still to be done.
+        revision: the run's, of which it was judged.
+        cause_before, cause: rules of the leading findings; empty where there is none.
+        result: zlib of `result.json`, until it is the run's own; null where there is none.
+        trouble: why the run could not be judged; empty where it could.
+    """
 
     __tablename__ = "rejudged"
+    __table_args__ = (UniqueConstraint("rejudgement_id", "run_key"), Index(None, "made", "id"))
 
-    rejudgement_id: Mapped[int] = mapped_column(ForeignKey("rejudgement.id", ondelete="CASCADE"), primary_key=True)
-    run_key: Mapped[int] = mapped_column(ForeignKey("run.key", ondelete="CASCADE"), primary_key=True)
-    verdict_before: Mapped[str] = mapped_column(String(20))
-    verdict: Mapped[str] = mapped_column(String(20))
-    cause_before: Mapped[str] = mapped_column(String(60))
-    cause: Mapped[str] = mapped_column(String(60))
-    result: Mapped[bytes | None]
+    id: Mapped[Key]
+    rejudgement_id: Mapped[int] = mapped_column(ForeignKey("rejudgement.id", ondelete="CASCADE"))
+    run_key: Mapped[int] = mapped_column(ForeignKey("run.key", ondelete="CASCADE"), index=True)
+    made: Mapped[datetime | None]
+    revision: Mapped[int | None]
+    verdict_before: Mapped[str] = mapped_column(String(20), default="")
+    verdict: Mapped[str] = mapped_column(String(20), default="")
+    cause_before: Mapped[str] = mapped_column(String(60), default="")
+    cause: Mapped[str] = mapped_column(String(60), default="")
+    result: Mapped[bytes | None] = mapped_column(deferred=True)
     trouble: Mapped[str] = mapped_column(Text, default="")
 
     run: Mapped[StoredRun] = relationship()
+    rejudgement: Mapped[Rejudgement] = relationship()

@@ -36,7 +36,7 @@ class StoredRun(Base):
         id: the run's own identity, 32 hexadecimal digits.
         folder: the run directory that is read for it; null where its rows are in `chunk`.
         revision: grows with everything that is received.
-        held: rows of each table that are held, without a gap.
+        held: rows of each table that are held, without a gap; of a run in a folder, `files`: their sizes and times.
         size: bytes that its rows take.
         head: meta data and sites, compressed; `meta_digest` and `sites_digest` say which.
         person: who sent it, by their token or their name at a proxy.

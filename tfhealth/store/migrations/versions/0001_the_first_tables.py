@@ -28,6 +28,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_attempt_at"), ["at"], unique=False)
 
     op.create_table(
+        "claim",
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("key", _NUMBER, autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=32), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_claim")),
+    )
+    with op.batch_alter_table("claim", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_claim_holder"), ["holder"], unique=False)
+        batch_op.create_index(batch_op.f("ix_claim_until"), ["until"], unique=False)
+
+    op.create_table(
         "project",
         sa.Column("id", _NUMBER, nullable=False),
         sa.Column("slug", sa.String(length=63), nullable=False),
@@ -42,8 +54,7 @@ def upgrade() -> None:
         sa.Column("project_id", _NUMBER, nullable=False),
         sa.Column("profile", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("total", _NUMBER, nullable=False),
-        sa.Column("trouble", sa.Text(), nullable=False),
+        sa.Column("person", sa.String(length=200), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"], ["project.id"], name=op.f("fk_rejudgement_project_id"), ondelete="CASCADE"
@@ -158,6 +169,7 @@ def upgrade() -> None:
         sa.Column("event", sa.String(length=20), nullable=False),
         sa.Column("body", _JSON, nullable=False),
         sa.Column("attempts", _NUMBER, nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due", sa.DateTime(timezone=True), nullable=True),
         sa.Column("told", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble", sa.Text(), nullable=False),
@@ -197,8 +209,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "rejudged",
+        sa.Column("id", _NUMBER, nullable=False),
         sa.Column("rejudgement_id", _NUMBER, nullable=False),
         sa.Column("run_key", _NUMBER, nullable=False),
+        sa.Column("made", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revision", _NUMBER, nullable=True),
         sa.Column("verdict_before", sa.String(length=20), nullable=False),
         sa.Column("verdict", sa.String(length=20), nullable=False),
         sa.Column("cause_before", sa.String(length=60), nullable=False),
@@ -209,8 +224,13 @@ def upgrade() -> None:
             ["rejudgement_id"], ["rejudgement.id"], name=op.f("fk_rejudged_rejudgement_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["run_key"], ["run.key"], name=op.f("fk_rejudged_run_key"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("rejudgement_id", "run_key", name=op.f("pk_rejudged")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rejudged")),
+        sa.UniqueConstraint("rejudgement_id", "run_key", name=op.f("uq_rejudged_rejudgement_id_run_key")),
     )
+    with op.batch_alter_table("rejudged", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rejudged_made_id"), ["made", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rejudged_run_key"), ["run_key"], unique=False)
+
     op.create_table(
         "rendering",
         sa.Column("run_key", _NUMBER, nullable=False),
@@ -227,6 +247,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Change them back."""
     op.drop_table("rendering")
+    with op.batch_alter_table("rejudged", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_rejudged_run_key"))
+        batch_op.drop_index(batch_op.f("ix_rejudged_made_id"))
+
     op.drop_table("rejudged")
     op.drop_table("judgement")
     with op.batch_alter_table("found_rule", schema=None) as batch_op:
@@ -263,6 +287,11 @@ def downgrade() -> None:
 
     op.drop_table("rejudgement")
     op.drop_table("project")
+    with op.batch_alter_table("claim", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_claim_until"))
+        batch_op.drop_index(batch_op.f("ix_claim_holder"))
+
+    op.drop_table("claim")
     with op.batch_alter_table("attempt", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attempt_at"))
         batch_op.drop_index(batch_op.f("ix_attempt_address"))
