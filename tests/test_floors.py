@@ -17,6 +17,7 @@ PACKAGE = ROOT / "tfhealth"
 
 FLOORS = [
     "errors",
+    "destination",
     "resources",
     "callable_package",
     "offers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -87,10 +87,14 @@ def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
 def _take_head(run: StoredRun, delta: Delta) -> bool:
     if delta.meta is None and delta.sites is None:
         return False
+    had = run.meta_digest, run.sites_digest
     before = unpacked(run.head) if run.head else {"meta": {}, "sites": []}
     meta = before["meta"] if delta.meta is None else delta.meta
     sites = before["sites"] if delta.sites is None else [site.model_dump() for site in delta.sites]
-    run.head, run.meta_digest, run.sites_digest = packed({"meta": meta, "sites": sites}), digest(meta), digest(sites)
+    run.meta_digest, run.sites_digest = digest(meta), digest(sites)
+    if had == (run.meta_digest, run.sites_digest):
+        return False
+    run.head = packed({"meta": meta, "sites": sites})
     _summarize(run, meta, [SiteRow.model_validate(site) for site in sites])
     return True
 
@@ -113,9 +117,9 @@ def _short(value: object, most: int) -> str:
 def _time(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found if found is not None and found.tzinfo is not None else None
 
 
 def packed(value: object) -> bytes:
