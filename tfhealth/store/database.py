@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -30,10 +31,12 @@ class Database:
     Attributes:
         url: as SQLAlchemy understands it, with the password.
         engine: connects to it.
+        turn: whose turn it is to write; of this process alone.
     """
 
     url: str
     engine: Engine
+    turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -49,8 +52,22 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a session whose changes are kept if nothing is raised; on SQLite one waits for the other."""
-        with Session(self.engine.execution_options(writes=True), expire_on_commit=False) as session, session.begin():
+        engine = self.engine.execution_options(writes=True)
+        with self._in_line(), Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def _in_line(self) -> Iterator[None]:
+        """Let those of this process who write to SQLite stand in line.
+
+        SQLite lets whoever waits try again after longer and longer pauses, while others go ahead.
+        """
+        mine = self.is_sqlite and self.turn.acquire(timeout=_BUSY_SECONDS)
+        try:
+            yield
+        finally:
+            if mine:
+                self.turn.release()
 
     def upgrade(self) -> None:
         """Bring the tables up to date; of several that do so at once, one does and the others wait."""

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import LargeBinary, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from tfhealth.store.tables import Chunk, Project, StoredRun
 from tfhealth.store.tables.base import now
 from tfhealth.wire.delta import TABLES, Delta, Held, SiteRow, Stretch, digest
 
-__all__ = ["GapError", "held", "packed", "receive", "unpacked"]
+__all__ = ["GapError", "held", "packed", "receive", "unpacked", "unpacked_rows"]
+
+_FULL = 64_000
+"""Bytes of a chunk that is not made longer."""
 
 
 class GapError(ValueError):
@@ -78,7 +81,18 @@ def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
     if not new:
         return False
     data = packed(new)
-    session.add(Chunk(run_key=run.key, kind=stretch.table, first=have + 1, last=stretch.last, data=data))
+    # A run that is sent while it goes on comes in thousands of small parts, which would all be rows of their own.
+    longer = cast(Chunk.data.op("||")(data), LargeBinary)
+    grown = session.execute(
+        update(Chunk)
+        .where(
+            Chunk.run_key == run.key, Chunk.kind == stretch.table, Chunk.last == have, func.length(Chunk.data) < _FULL
+        )
+        .values(last=stretch.last, data=longer)
+        .execution_options(synchronize_session=False)
+    )
+    if not grown.rowcount:  # type: ignore[attr-defined] # SQLAlchemy's types do not know that this is an UPDATE
+        session.add(Chunk(run_key=run.key, kind=stretch.table, first=have + 1, last=stretch.last, data=data))
     run.held = {**run.held, stretch.table: stretch.last}
     run.size += len(data)
     return True
@@ -130,3 +144,13 @@ def packed(value: object) -> bytes:
 def unpacked(data: bytes) -> Any:
     """Return what was packed."""
     return json.loads(zlib.decompress(data))
+
+
+def unpacked_rows(data: bytes) -> list[Any]:
+    """Return the rows of a chunk, which is packed lists of rows one after the other."""
+    found: list[Any] = []
+    while data:
+        unpacker = zlib.decompressobj()
+        found += json.loads(unpacker.decompress(data))
+        data = unpacker.unused_data
+    return found

@@ -93,7 +93,8 @@ class Chunk(Base):
     Attributes:
         kind: the table.
         first, last: numbers of the first and the last row.
-        data: zlib of a JSON list of rows, as they travelled.
+        data: zlib of a JSON list of rows, as they travelled; several of them, one after the other, where they came in
+            small parts.
     """
 
     __tablename__ = "chunk"
