@@ -48,6 +48,7 @@ FLOORS = [
     "export",
     "console",
     "client",
+    "fleet",
     "capture",
     "preflight",
     "replay",
