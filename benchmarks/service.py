@@ -157,12 +157,13 @@ def fill(database, count):
         chunks = session.scalars(select(Chunk).where(Chunk.run_key == pattern.key)).all()
         copied = {one.name: getattr(pattern, one.name) for one in StoredRun.__table__.columns if one.name != "key"}
         begins, base = datetime.now(UTC) - timedelta(days=365), pattern.key
-        for lowest in range(0, count, 1000):
-            keys = range(base + 1 + lowest, base + 1 + min(lowest + 1000, count))
+        same = [{"kind": one.kind, "first": one.first, "last": one.last, "data": one.data} for one in chunks]
+    for lowest in range(0, count, 500):
+        keys = range(base + 1 + lowest, base + 1 + min(lowest + 500, count))
+        with database.writing() as session:
             session.execute(insert(StoredRun), [row(key, copied, judged, begins, base) for key in keys])
             session.execute(insert(Judgement), [verdict(key, judged) for key in keys])
             session.execute(insert(FoundRule), [one for key in keys for one in found(key, judged)])
-            same = [{"kind": one.kind, "first": one.first, "last": one.last, "data": one.data} for one in chunks]
             session.execute(insert(Chunk), [one | {"run_key": key} for key in keys for one in same])
     size = sum(len(one.data) for one in chunks)
     print(

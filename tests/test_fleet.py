@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -58,6 +59,17 @@ def test_tables_answer_the_obvious_questions(runs: Path, tmp_path: Path, capsys:
         "WHERE place = 0 AND rule = cause AND severity IN ('error', 'critical') ORDER BY model"
     )
     assert [model for model, _ in duckdb.sql(query).fetchall()] == ["", "net"]
+
+
+def test_queries_of_the_guide_run(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """They ask for columns that are there, and name every column."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", str(runs), "--output", "verdicts.parquet"]) == 0
+    page = (ROOT / "docs/guide/many-runs.md").read_text("utf-8")
+    leading, weeks = (duckdb.sql(query).fetchall() for query in re.findall(r"```sql\n(.*?)```", page, re.DOTALL))
+    assert sum(count for *_, count in leading) == 2
+    assert [(model, count, share) for model, _, count, share in weeks] == [("", 2, 0.5), ("net", 1, 1.0)]
+    assert [name for name in {**RUNS, **FINDINGS} if f"`{name}`" not in page] == []
 
 
 def test_the_gate_is_over_all_runs(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,18 @@ def test_a_report_is_downloaded(client: Client, format: str):
     assert client.report("default", run.id, format).lower().startswith(beginnings[format].lower())
     answer = client._ask("GET", f"projects/default/runs/{run.id}/report", {"format": format})
     assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_the_guide_says_what_happens(client: Client):
+    """Its examples run against a service, and it names every method and every filter."""
+    page = (Path(__file__).parent.parent.parent / "docs/guide/client.md").read_text("utf-8")
+    page = page.replace("timedelta(days=7)", "timedelta(days=10_000)").replace("\n```\n", "\n\n")
+    names = {"address": client.server, "token": None}
+    found = doctest.DocTestParser().get_doctest(page, names, "client.md", None, 0)
+    assert doctest.DocTestRunner().run(found).failed == 0
+    named = {name for name in vars(Client) if not name.startswith("_")} - {"held", "put", "close"}
+    assert [name for name in named if f"`{name}(" not in page] == []
+    assert [name for name in RunFilter.model_fields if f"`{name}`" not in page] == []
 
 
 def test_names_are_names_and_no_paths(client: Client):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -124,7 +124,7 @@ def _part(path: Path) -> Path:
 
 
 def _type(pa: Any, kind: str) -> Any:
-    return pa.timestamp("us", "UTC") if kind == "timestamp" else getattr(pa, kind)()
+    return pa.timestamp("us") if kind == "timestamp" else getattr(pa, kind)()
 
 
 def _run(one: Judged) -> dict[str, Any]:
@@ -179,6 +179,6 @@ def _held(value: Any) -> Any:
 def _time(said: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(said) if said else None
-    except ValueError:
+        return found.astimezone(UTC).replace(tzinfo=None) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found if found is not None and found.tzinfo is not None else None

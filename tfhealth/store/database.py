@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -14,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from tfhealth.errors import UsageError
+from tfhealth.store.line import Line
 
 __all__ = ["MIGRATIONS", "Database", "connected"]
 
@@ -31,12 +31,12 @@ class Database:
     Attributes:
         url: as SQLAlchemy understands it, with the password.
         engine: connects to it.
-        turn: whose turn it is to write; of this process alone.
+        line: in which those of this process stand who write to SQLite.
     """
 
     url: str
     engine: Engine
-    turn: Lock = field(default_factory=Lock, repr=False, compare=False)
+    line: Line = field(default_factory=Line, repr=False, compare=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -53,21 +53,10 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """Open a session whose changes are kept if nothing is raised; on SQLite one waits for the other."""
         engine = self.engine.execution_options(writes=True)
-        with self._in_line(), Session(engine, expire_on_commit=False) as session, session.begin():
+        # SQLite lets whoever waits try again after longer and longer pauses, while others go ahead.
+        turn = self.line.turn(_BUSY_SECONDS) if self.is_sqlite else nullcontext()
+        with turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
-
-    @contextmanager
-    def _in_line(self) -> Iterator[None]:
-        """Let those of this process who write to SQLite stand in line.
-
-        SQLite lets whoever waits try again after longer and longer pauses, while others go ahead.
-        """
-        mine = self.is_sqlite and self.turn.acquire(timeout=_BUSY_SECONDS)
-        try:
-            yield
-        finally:
-            if mine:
-                self.turn.release()
 
     def upgrade(self) -> None:
         """Bring the tables up to date; of several that do so at once, one does and the others wait."""

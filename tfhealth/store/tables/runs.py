@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tfhealth.store.tables.base import Base, Key, now
 
 __all__ = ["Chunk", "FoundRule", "Judgement", "Project", "Rendering", "StoredRun"]
+
+
+_BEHIND = text("judged_revision IS NULL OR judged_revision < revision")
 
 
 class Project(Base):
@@ -53,6 +56,8 @@ class StoredRun(Base):
         Index(None, "project_id", "started"),
         Index(None, "project_id", "verdict", "started"),
         Index(None, "project_id", "cause", "started"),
+        # What is to be judged is looked for all the time, and is little of much.
+        Index("ix_run_behind", "key", sqlite_where=_BEHIND, postgresql_where=_BEHIND),
     )
 
     key: Mapped[Key]
