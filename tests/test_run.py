@@ -164,7 +164,7 @@ def test_snapshot_equals_what_is_loaded_then_and_later(tmp_path: Path):
 
 
 def test_run_in_memory_is_like_one_in_a_file(tmp_path: Path):
-    """Only the path and the times differ."""
+    """Only the path, the identity and the times differ."""
     kept, written = seen(record(None)), seen(record(tmp_path / "run"))
     assert kept.pop("path") is None
     assert written.pop("path") == tmp_path / "run"
@@ -172,6 +172,7 @@ def test_run_in_memory_is_like_one_in_a_file(tmp_path: Path):
         assert isinstance(one["meta"], dict)
         for key in ("started", "ended"):
             assert one["meta"].pop(key).endswith("+00:00")
+    assert kept["meta"].pop("id") != written["meta"].pop("id")
     assert kept == written
 
 
