@@ -17,6 +17,7 @@ PACKAGE = ROOT / "tfhealth"
 
 FLOORS = [
     "errors",
+    "destination",
     "resources",
     "callable_package",
     "offers",
@@ -48,6 +49,7 @@ FLOORS = [
     "export",
     "console",
     "client",
+    "fleet",
     "capture",
     "preflight",
     "replay",

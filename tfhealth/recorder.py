@@ -58,10 +58,13 @@ class Recorder:
 
     Args:
         folder: the run directory, made here where there is none; None keeps the run in memory only.
+
+    Attributes:
+        in_memory: whether the run is kept there now, from the beginning or since its disk was full or gone.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+        self.folder, self.in_memory = folder, folder is None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         target = ":memory:" if folder is None else str(folder / DATABASE)
@@ -175,7 +178,7 @@ class Recorder:
                 self._connection.rollback()
             self._connection.backup(memory)
             self._connection.close()
-            self._connection = memory
+            self._connection, self.in_memory = memory, True
 
     def finish(self, status: str) -> None:
         """Record how the training ended: completed, interrupted or failed."""
@@ -186,6 +189,12 @@ class Recorder:
         with self._lock:
             found = loading.read(self._connection)
         return replace(found, path=self.folder)
+
+    @contextmanager
+    def lent(self) -> Iterator[sqlite3.Connection]:
+        """Lend what is written to for reading, a short time: nothing can be written meanwhile."""
+        with self._lock:
+            yield self._connection
 
     def close(self) -> None:
         """Close the file, which folds the write-ahead log into it."""

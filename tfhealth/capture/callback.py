@@ -23,6 +23,7 @@ from tfhealth.capture.session import HealthWarning
 from tfhealth.capture.told import Facts, checked
 from tfhealth.capture.validation import Validation
 from tfhealth.capture.watch import Watch
+from tfhealth.destination import asked_to_send, destination
 from tfhealth.errors import UsageError
 from tfhealth.report import notebook
 from tfhealth.result import Result
@@ -108,6 +109,9 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         start: int = 0,
         windows: Sequence[tuple[int, int]] = (),
         preflight: str | Sequence[str] | Mapping[str, Any] | None = None,
+        server: str | None = None,
+        token: str | None = None,
+        project: str | None = None,
     ) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
@@ -119,6 +123,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         Schedule(every, overhead, start, windows)  # validates them
         if refresh is not None and not refresh > 0:
             raise UsageError(f"refresh must be a number of seconds above 0, received {refresh!r}")
+        self.destination = destination(server, token, project) if asked_to_send(server) else None
         notebook.register()
         self.formats = report.parse_formats(formats)
         self.every, self.overhead, self.start, self.windows = every, overhead, start, tuple(windows)

@@ -49,7 +49,7 @@ class Journal:
         try:
             self.recorder = Recorder(self.folder)
         except Exception as error:  # an unwritable disk must not end a training
-            self._warn("run directory", f"{self.folder} cannot be written ({error}); the run is kept in memory only")
+            self.warn("run directory", f"{self.folder} cannot be written ({error}); the run is kept in memory only")
             self.recorder = Recorder(None)
         with self.guarded("run directory"):
             self._go_on(self.recorder.snapshot())
@@ -66,7 +66,7 @@ class Journal:
             return write(*args, **kwargs)
         except (sqlite3.Error, OSError) as error:
             what = f"{self.folder} cannot be written any more ({error}); the run goes on in memory"
-            self._warn("run directory", what)
+            self.warn("run directory", what)
             self.recorder.keep_in_memory()
             return write(*args, **kwargs)
 
@@ -120,11 +120,11 @@ class Journal:
         text = str(error)  # TensorFlow says the cause after a traceback, Python before it
         short = text if len(text) <= 500 else f"{text[:250]} … {text[-250:]}"
         why = f"{type(error).__name__}: {short}"
-        self._warn("probes", f"{subject} is not measured: {why}")
+        self.warn("probes", f"{subject} is not measured: {why}")
         try:
             self.kept(self.recorder.note, subject, why)
         except Exception as second:  # the warning is all that can be given
-            self._warn("run directory", f"the run directory cannot be written: {second}")
+            self.warn("run directory", f"the run directory cannot be written: {second}")
 
     @contextmanager
     def guarded(self, subject: str) -> Iterator[None]:
@@ -134,7 +134,7 @@ class Journal:
         except Exception as error:
             self.failed(subject, error)
 
-    def _warn(self, kind: str, what: str) -> None:
+    def warn(self, kind: str, what: str) -> None:
         """Warn once for each kind of trouble, also where the user turned warnings into errors."""
         if kind in self._warned:
             return

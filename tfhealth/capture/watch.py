@@ -22,6 +22,7 @@ from tfhealth.result import Tried
 
 if TYPE_CHECKING:
     from tfhealth.capture.callback import HealthCallback
+    from tfhealth.capture.sending import Sending
 
 __all__ = ["Watch"]
 
@@ -76,11 +77,19 @@ class Watch:
         self._live: Live | None = None
         if callback.refresh is not None and folder is not None:
             self._live = Live(folder, callback.refresh, callback.rules, callback.profile)
+        self._sending: Sending | None = None
+        if callback.destination is not None:
+            with self.session.guarded("server"):
+                from tfhealth.capture.sending import Sending  # whoever sends nothing need not have what it takes
+
+                self._sending = Sending(self.session, callback.destination, bool(self.verbose))
 
     def _flushed(self) -> None:
-        """Keep the report fresh, and stop the training at a critical finding, where that was asked for."""
+        """Keep report and server fresh, and stop the training at a critical finding, where that was asked for."""
         if self._live is not None:
             self._live.refresh()
+        if self._sending is not None:
+            self._sending.wake()
         if self.on_fail != "stop" or self.session.model.stop_training:
             return
         run = self.session.recorder.snapshot()
@@ -101,6 +110,9 @@ class Watch:
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Record an epoch; print a line where there is a finding that was not there before."""
         self.session.epoch_end(epoch, logs)
+        if self._sending is not None:
+            with self.session.guarded("server"):
+                self._sending.epoch_end()
         since = time.perf_counter() - self._judged_at
         if not self.verbose or self._judging_took > _LIVE_SHARE * since:
             return
@@ -123,10 +135,15 @@ class Watch:
             return
         self._closed = True
         self.session.finish(status)
+        if self._sending is not None:
+            self._sending.wake()  # how it ended goes out while the report is written
         with self.session.guarded("report"):
             if self._live is not None:
                 self._live.stop()
             self._report()
+        if self._sending is not None:
+            with self.session.guarded("server"):
+                self._sending.close()
         with self.session.guarded("run directory"):
             self.session.recorder.close()
 

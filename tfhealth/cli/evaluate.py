@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tfhealth.cli import options
 from tfhealth.cli.exits import told_gate
+from tfhealth.cli.fleet import act, is_fleet
 from tfhealth.cli.github import tell_github
 from tfhealth.errors import UsageError
 
@@ -30,7 +31,13 @@ _SHOWN = 20
 def add(parser: argparse.ArgumentParser) -> None:
     """Give the command's parser its options."""
     parser.description = "Judge recorded runs again, by other rules or limits. Nothing is written into the runs."
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run directory")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="a run directory; with --engine ray or a .parquet file as --output also a folder of them, a pattern, or a "
+        "URL such as s3://BUCKET/runs",
+    )
     options.add_rules(parser)
     options.add_fail_on(parser)
     _add_baseline(parser)
@@ -38,7 +45,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=OUTPUTS, default="text", metavar="NAME", help=f"what to print: {names}")
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write that into this file, and print a summary instead"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write that into this file, and print a summary instead; into FILE.parquet, a row for each run, and "
+        "beside it FILE.findings.parquet, a row for each finding",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where runs are judged: here, or spread over a Ray cluster: that of RAY_ADDRESS, or one on this machine",
     )
     parser.set_defaults(act=_act)
 
@@ -68,6 +85,9 @@ def _act(arguments: argparse.Namespace) -> int:
     checklist = options.checklist(arguments)
     if arguments.baseline is not None:
         checklist = replace(checklist, baseline=arguments.baseline)
+    if is_fleet(arguments):
+        return act(arguments, checklist)
+    arguments.runs = [Path(one) for one in arguments.runs]
     runs = [load(path) for path in arguments.runs]
     if arguments.write_baseline is not None:
         checklist = _write_baseline(checklist, runs, arguments.write_baseline)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tfhealth.result import Result
     from tfhealth.rules.checklist import Gate
 
-__all__ = ["Exit", "gate", "gate_reasons", "told_gate"]
+__all__ = ["Exit", "gate", "gate_reasons", "shown_gate", "told_gate"]
 
 _UNDECIDED = ("not_measured", "error")
 _SHOWN = 10
@@ -49,9 +49,13 @@ def gate_reasons(results: Sequence[Result], by: Gate) -> tuple[str, ...]:
 
 def told_gate(results: Sequence[Result], by: Gate) -> Exit:
     """Return what `gate` does, and print on standard error why it does not pass."""
+    return shown_gate(gate(results, by), gate_reasons(results, by))
+
+
+def shown_gate(code: Exit, reasons: Sequence[str]) -> Exit:
+    """Print on standard error why a gate does not pass; return the code."""
     from tfhealth.console import one_line
 
-    code, reasons = gate(results, by), gate_reasons(results, by)
     if reasons:
         word = "failed" if code == Exit.FAILED else "is incomplete"
         more = [f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []

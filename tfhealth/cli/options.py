@@ -15,7 +15,7 @@ from tfhealth.report.writing import chosen
 if TYPE_CHECKING:
     from tfhealth.rules.checklist import Checklist, Gate
 
-__all__ = ["add_fail_on", "add_formats", "add_rules", "checklist", "gate"]
+__all__ = ["add_fail_on", "add_formats", "add_rules", "add_server", "checklist", "gate"]
 
 
 def add_formats(parser: argparse.ArgumentParser, default: str, legal: Iterable[str] = FORMATS) -> None:
@@ -62,6 +62,18 @@ def checklist(arguments: argparse.Namespace) -> Checklist:
     from tfhealth.rules import load_checklist
 
     return load_checklist(arguments.rules, arguments.profile)
+
+
+def add_server(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add `--server`, `--token` and `--project`."""
+    parser.add_argument("--server", metavar="URL", help=f"{purpose} (default: TFHEALTH_SERVER of the environment)")
+    parser.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help="a token of the service (default: TFHEALTH_TOKEN of the environment, which other users of the machine do "
+        "not see)",
+    )
+    parser.add_argument("--project", metavar="NAME", help="project of the service (default: the one of the token)")
 
 
 def add_fail_on(parser: argparse.ArgumentParser) -> None:

@@ -40,6 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stop", action="store_true", help="stop a training at its first critical finding")
     _add_preflight(parser)
+    options.add_server(parser, "send what is recorded of every fit to this service as well, while it goes on")
     parser.add_argument("--quiet", action="store_true", help="print nothing of our own")
     parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Python script")
     parser.add_argument(
@@ -110,6 +111,9 @@ def _act(arguments: argparse.Namespace) -> int:
         "on_fail": "stop" if arguments.stop else "report",
         "verbose": 0 if arguments.quiet else 1,
         "name": arguments.script.stem,
+        "server": arguments.server,
+        "token": arguments.token,
+        "project": arguments.project,
     }
     code, results = run_script(arguments.script, arguments.arguments, settings, ahead, arguments.only_preflight)
     tell_github(results, None if arguments.quiet else sys.stdout)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 from pydantic import BaseModel, ValidationError
 
-from tfhealth.errors import Error, UsageError
+from tfhealth.destination import SERVER, TOKEN, destination
+from tfhealth.errors import Error
 from tfhealth.result import Result
 from tfhealth.wire.delta import Delta, Held
-from tfhealth.wire.documents import RunSummary, WhoAmI
+from tfhealth.wire.documents import RunFilter, RunPage, RunSummary, WhoAmI
 
 __all__ = ["SERVER", "TOKEN", "Client", "ServerError"]
 
-SERVER, TOKEN = "TFHEALTH_SERVER", "TFHEALTH_TOKEN"
-"""Environment variables that say where the server is, and with which token."""
-
 M = TypeVar("M", bound=BaseModel)
+
+_PAGE = 200
 
 
 class ServerError(Error):
@@ -50,7 +50,7 @@ class Client:
         seconds: how long to wait for an answer.
 
     Raises:
-        UsageError: no address, or none that is one.
+        UsageError: no address, or none that is one; a token that cannot be one.
 
     Example:
         >>> client = Client("http://127.0.0.1:8765")  # doctest: +SKIP
@@ -59,16 +59,10 @@ class Client:
     """
 
     def __init__(self, server: str | None = None, token: str | None = None, seconds: float = 30.0) -> None:
-        server = server or os.environ.get(SERVER)
-        if not server:
-            raise UsageError(f"no server: give its address, or set {SERVER}.")
-        if not server.startswith(("http://", "https://")):
-            raise UsageError(f"{server!r} is no address of a server; it begins with https:// or http://.")
-        self.server, self._seconds = server.rstrip("/"), seconds
+        known = destination(server, token)
+        self.server, self._seconds = known.server, seconds
         self._session = requests.Session()
-        token = token or os.environ.get(TOKEN)
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.auth = _Bearer(known.token)
 
     def whoami(self) -> WhoAmI:
         """Say who the token is."""
@@ -76,7 +70,7 @@ class Client:
 
     def held(self, project: str, run: str) -> Held:
         """Say what the server holds of a run; of one that it does not know, nothing."""
-        return self._get(f"projects/{project}/runs/{run}/held", Held)
+        return self._get(f"{_path(project, run)}/held", Held)
 
     def put(self, project: str, run: str, delta: Delta) -> Held:
         """Send what is new of a run; sent again, it changes nothing."""
@@ -86,15 +80,43 @@ class Client:
             "Content-Encoding": "gzip",
             "Content-Digest": f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:",
         }
-        return self._model(self._ask("PUT", f"projects/{project}/runs/{run}", data=data, headers=headers), Held)
+        return self._model(self._ask("PUT", _path(project, run), None, data, headers), Held)
 
     def summary(self, project: str, run: str) -> RunSummary:
         """Return a run as lists show it."""
-        return self._get(f"projects/{project}/runs/{run}", RunSummary)
+        return self._get(_path(project, run), RunSummary)
+
+    def runs(self, project: str, asked: RunFilter | None = None) -> Iterator[RunSummary]:
+        """Yield the runs of a project, the latest first; they are asked for page by page, as far as they are read.
+
+        Args:
+            project: its name.
+            asked: which runs; None: all.
+        """
+        query = {} if asked is None else asked.model_dump(mode="json", exclude_none=True)
+        following: str | None = ""
+        while following is not None:
+            page = self._get(_path(project), RunPage, query | {"after": following, "most": _PAGE})
+            yield from page.runs
+            following = page.next
 
     def result(self, project: str, run: str) -> Result:
         """Return the verdict on a run."""
-        return self._get(f"projects/{project}/runs/{run}/result", Result)
+        return self._get(f"{_path(project, run)}/result", Result)
+
+    def report(self, project: str, run: str, format: str = "html") -> bytes:
+        """Return the report on a run, made by the server from its last verdict.
+
+        Args:
+            project: the run's.
+            run: its identity.
+            format: html, pdf, md, json or junit.
+        """
+        return self._ask("GET", f"{_path(project, run)}/report", query={"format": format}).content
+
+    def address(self, project: str, run: str) -> str:
+        """Return the address of the page that shows a run."""
+        return f"{self.server}/{_path(project, run)}"
 
     def close(self) -> None:
         """Close the connections."""
@@ -106,16 +128,21 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _get(self, path: str, model: type[M]) -> M:
-        return self._model(self._ask("GET", path), model)
+    def _get(self, path: str, model: type[M], query: Mapping[str, Any] | None = None) -> M:
+        return self._model(self._ask("GET", path, query), model)
 
     def _ask(
-        self, method: str, path: str, data: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         url = f"{self.server}/api/v1/{path}"
         try:
             answer = self._session.request(
-                method, url, data=data, headers=dict(headers or {}), timeout=self._seconds, allow_redirects=False
+                method, url, query, data, headers, timeout=self._seconds, allow_redirects=False
             )
         except requests.RequestException as error:
             raise ServerError(f"{self.server} cannot be reached: {_innermost(error)}") from None
@@ -130,6 +157,23 @@ class Client:
             return model.model_validate_json(answer.content)
         except ValidationError:
             raise ServerError(f"{self.server} answers something else than tfhealth does", answer.status_code) from None
+
+
+def _path(*names: str) -> str:
+    project, *run = (quote(name, safe="") for name in names)
+    return "/".join(("projects", project, "runs", *run))
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sets the token, or nothing; where requests is given no such object, it looks for a password in `~/.netrc`."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -14,16 +14,21 @@ from typing import ParamSpec, TypeVar
 from tfhealth.client.api import Client, ServerError
 from tfhealth.database import DATABASE, UNREADABLE, opened
 from tfhealth.errors import RunError
-from tfhealth.wire.outgoing import deltas, identity
+from tfhealth.wire.delta import Held
+from tfhealth.wire.outgoing import Outgoing, identity
 
-__all__ = ["CONFLICT", "Patience", "Pushed", "push"]
+__all__ = ["CONFLICT", "Name", "Patience", "Pushed", "pause", "push", "taken"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CONFLICT = 409
-_ROUNDS = 5  # a run that goes on, or that somebody else sends too, has more to send each time
+_CONFLICTS = 5  # of a run that somebody else sends too
 _FIRST, _LONGEST = 0.5, 30.0  # seconds between two attempts
+_CHANCE = random.Random()  # noqa: S311 - a generator of our own: the state of Python's belongs to the training
+
+Name = tuple[str, str]
+"""A run: its project and its identity."""
 
 
 @dataclass(frozen=True)
@@ -68,33 +73,46 @@ def push(
         raise RunError(f"{run}: not a run directory, it has no {DATABASE}.")
     ask = Patience(patience)
     project = project or ask(client.whoami).project
+    sent = 0
+
+    def one_more() -> None:
+        nonlocal sent
+        sent += 1
+        told(sent)
+
     try:
         with opened(database) as connection:
             name = identity(connection)
-            sent = 0
-            for _ in range(_ROUNDS):
-                fresh = _send(client, ask, connection, project, name)
-                sent += fresh
-                told(sent)
-                if not fresh:
-                    break
+            _send(client, ask, connection, one_more, (project, name))
     except UNREADABLE as error:
         raise RunError(f"{database}: damaged, cannot be sent ({error}).") from error
-    return Pushed(name, project, f"{client.server}/projects/{project}/runs/{name}", sent)
+    return Pushed(name, project, client.address(project, name), sent)
 
 
-def _send(client: Client, ask: Patience, connection: sqlite3.Connection, project: str, name: str) -> int:
-    """Send what the server lacks; return in how many deltas. 0: it lacks nothing, or somebody else sends it now."""
-    sent = 0
-    for delta in deltas(connection, ask(client.held, project, name)):
+def _send(client: Client, ask: Patience, connection: sqlite3.Connection, sent: Callable[[], None], to: Name) -> None:
+    """Send what the server lacks, as it stands when each part is read."""
+    outgoing, held, conflicts = Outgoing(), ask(client.held, *to), 0
+    while (delta := outgoing.delta(connection, held)) is not None:
         try:
-            ask(client.put, project, name, delta)
+            held = taken(held, ask(client.put, *to, delta))
         except ServerError as error:
-            if error.status != CONFLICT:
+            conflicts += 1
+            if error.status != CONFLICT or conflicts > _CONFLICTS:
                 raise
-            break
-        sent += 1
-    return sent
+            held = ask(client.held, *to)
+        else:
+            sent()
+
+
+def taken(before: Held, after: Held) -> Held:
+    """Return what a server holds after a delta.
+
+    Raises:
+        ServerError: it holds no more than before, so that sending would never end.
+    """
+    if after == before:
+        raise ServerError("the server answers, and does not keep what it is sent", 200)
+    return after
 
 
 class Patience:
@@ -112,7 +130,11 @@ class Patience:
                 rest = self._until - time.monotonic()
                 if not error.again or rest <= 0:
                     raise
-                # With an uncertain part, so that many that were cut off together do not come back together.
-                pause = error.after or min(_LONGEST, _FIRST * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311
-                time.sleep(min(pause, rest))
+                time.sleep(min(pause(error, attempt), rest))
         raise AssertionError  # the count has no end
+
+
+def pause(error: ServerError, attempt: int) -> float:
+    """Return for how many seconds to leave a server alone after it failed; `attempt` counts from 0."""
+    # With an uncertain part, so that many that were cut off together do not come back together.
+    return error.after or min(_LONGEST, _FIRST * 2 ** min(attempt, 20)) * _CHANCE.uniform(0.5, 1)

@@ -38,7 +38,7 @@ class Service:
     writers: CapacityLimiter
 
 
-def _of(request: Request) -> Service:
+async def _of(request: Request) -> Service:  # a plain function would wait for one of few threads
     return cast(Service, request.app.state.service)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from tfhealth.errors import UsageError
+from tfhealth.store.line import Line
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -33,10 +34,12 @@ class Database:
     Attributes:
         url: as SQLAlchemy understands it, with the password.
         engine: connects to it.
+        line: in which those of this process stand who write to SQLite.
     """
 
     url: str
     engine: Engine
+    line: Line = field(default_factory=Line, repr=False, compare=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -52,7 +55,10 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a session whose changes are kept if nothing is raised; on SQLite one waits for the other."""
-        with Session(self.engine.execution_options(writes=True), expire_on_commit=False) as session, session.begin():
+        engine = self.engine.execution_options(writes=True)
+        # SQLite lets whoever waits try again after longer and longer pauses, while others go ahead.
+        turn = self.line.turn(_BUSY_SECONDS) if self.is_sqlite else nullcontext()
+        with turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def upgrade(self) -> None:

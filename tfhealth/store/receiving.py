@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import LargeBinary, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from tfhealth.store.tables import Chunk, Project, StoredRun
 from tfhealth.store.tables.base import now
 from tfhealth.wire.delta import TABLES, Delta, Held, Stretch, digest
 
-__all__ = ["GapError", "held", "packed", "receive", "summarize", "unpacked"]
+__all__ = ["GapError", "held", "packed", "receive", "summarize", "unpacked", "unpacked_rows"]
+
+_FULL = 64_000
+"""Bytes of a chunk that is not made longer."""
 
 
 class GapError(ValueError):
@@ -80,7 +83,18 @@ def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
     if not new:
         return False
     data = packed(new)
-    session.add(Chunk(run_key=run.key, kind=stretch.table, first=have + 1, last=stretch.last, data=data))
+    # A run that is sent while it goes on comes in thousands of small parts, which would all be rows of their own.
+    longer = cast(Chunk.data.op("||")(data), LargeBinary)
+    grown = session.execute(
+        update(Chunk)
+        .where(
+            Chunk.run_key == run.key, Chunk.kind == stretch.table, Chunk.last == have, func.length(Chunk.data) < _FULL
+        )
+        .values(last=stretch.last, data=longer)
+        .execution_options(synchronize_session=False)
+    )
+    if not grown.rowcount:  # type: ignore[attr-defined] # SQLAlchemy's types do not know that this is an UPDATE
+        session.add(Chunk(run_key=run.key, kind=stretch.table, first=have + 1, last=stretch.last, data=data))
     run.held = {**run.held, stretch.table: stretch.last}
     run.size += len(data)
     return True
@@ -89,10 +103,14 @@ def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
 def _take_head(run: StoredRun, delta: Delta) -> bool:
     if delta.meta is None and delta.sites is None:
         return False
+    had = run.meta_digest, run.sites_digest
     before = unpacked(run.head) if run.head else {"meta": {}, "sites": []}
     meta = before["meta"] if delta.meta is None else delta.meta
     sites = before["sites"] if delta.sites is None else [site.model_dump() for site in delta.sites]
-    run.head, run.meta_digest, run.sites_digest = packed({"meta": meta, "sites": sites}), digest(meta), digest(sites)
+    run.meta_digest, run.sites_digest = digest(meta), digest(sites)
+    if had == (run.meta_digest, run.sites_digest):
+        return False
+    run.head = packed({"meta": meta, "sites": sites})
     model = next(
         (one["attributes"].get("name") for one in sites if (one["kind"], one["name"]) == ("fact", "model")), ""
     )
@@ -117,9 +135,9 @@ def _short(value: object, most: int) -> str:
 def _time(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found if found is not None and found.tzinfo is not None else None
 
 
 def packed(value: object) -> bytes:
@@ -130,3 +148,13 @@ def packed(value: object) -> bytes:
 def unpacked(data: bytes) -> Any:
     """Return what was packed."""
     return json.loads(zlib.decompress(data))
+
+
+def unpacked_rows(data: bytes) -> list[Any]:
+    """Return the rows of a chunk, which is packed lists of rows one after the other."""
+    found: list[Any] = []
+    while data:
+        unpacker = zlib.decompressobj()
+        found += json.loads(unpacker.decompress(data))
+        data = unpacker.unused_data
+    return found

@@ -7,9 +7,9 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 __all__ = ["COLUMNS", "IDENTITY", "LONGEST", "TABLES", "Delta", "Held", "SiteRow", "Stretch", "Table", "digest"]
 
@@ -30,8 +30,8 @@ def _base64(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise ValueError("must be text without a NUL")
+    if not isinstance(value, str):
+        raise ValueError("must be text")
     return value
 
 
@@ -99,8 +99,8 @@ class SiteRow(_Model):
     """One site with its attributes."""
 
     id: int = Field(ge=1, le=2**53, description="its number, by which layouts name it")
-    kind: str = Field(max_length=40, description="kind of site")
-    name: Annotated[str, AfterValidator(_text)] = Field(max_length=4000, description="its name")
+    kind: str = Field(max_length=200, description="kind of site")
+    name: str = Field(max_length=100_000, description="its name")
     position: int = Field(ge=-(2**53), le=2**53, description="place in the order of execution")
     attributes: dict[str, JsonValue] = Field(description="what is known of it")
 

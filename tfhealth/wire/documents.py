@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-__all__ = ["RunPage", "RunSummary", "WhoAmI"]
+__all__ = ["RunFilter", "RunPage", "RunSummary", "WhoAmI"]
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is at the very edge of the calendar") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class _Model(BaseModel):
@@ -40,8 +51,23 @@ class RunSummary(_Model):
     trouble: str = Field(description="why it could not be judged the last time; empty where it could")
 
 
+class RunFilter(_Model):
+    """Which runs of a project are meant; what is left out does not matter."""
+
+    verdict: Literal["pass", "warn", "fail", "not_measured"] | None = Field(None, description="the verdict")
+    status: Literal["running", "completed", "interrupted", "failed"] | None = Field(None, description="how it ended")
+    cause: Text | None = Field(None, description="rule of the leading finding")
+    rule: Text | None = Field(None, description="a rule that found something, leading or not")
+    model: Text | None = Field(None, description="name of the model")
+    person: Text | None = Field(None, description="who sent it")
+    text: Text | None = Field(None, description="part of the name of the run, of the model or of the person")
+    since: Moment | None = Field(None, description="began then or later")
+    until: Moment | None = Field(None, description="began earlier")
+
+
 class RunPage(_Model):
     """One page of a list of runs."""
 
-    runs: list[RunSummary] = Field(description="the runs of this page")
+    runs: list[RunSummary] = Field(description="the runs of this page, the latest first")
     total: int = Field(description="how many there are on all pages")
+    next: str | None = Field(None, description="what to ask the next page by; null: this is the last one")

@@ -13,6 +13,7 @@ from tfhealth import loading
 from tfhealth.recorder import SCHEMA
 from tfhealth.run import Run
 from tfhealth.wire.delta import BINARY, COLUMNS, SiteRow, Stretch
+from tfhealth.wire.strict import loose
 
 __all__ = ["assembled"]
 
@@ -53,15 +54,4 @@ def _insert(connection: sqlite3.Connection, stretch: Stretch) -> None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(_loose(value), allow_nan=True)
-
-
-def _loose(value: Any) -> Any:
-    """Return strict JSON as a run's file has it: numbers that are not finite are numbers again."""
-    if isinstance(value, Mapping):
-        if set(value) == {"number"} and value["number"] in ("nan", "inf", "-inf"):
-            return float(value["number"])
-        return {key: _loose(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_loose(one) for one in value]
-    return value
+    return json.dumps(loose(value), allow_nan=True)

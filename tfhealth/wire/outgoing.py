@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
-from tfhealth.wire.delta import BINARY, COLUMNS, LONGEST, TABLES, Delta, Held, SiteRow, Stretch, digest
+from pydantic import ValidationError
 
-__all__ = ["LARGEST", "deltas", "identity"]
+from tfhealth.wire.delta import BINARY, COLUMNS, LONGEST, TABLES, Delta, Held, SiteRow, Stretch, digest
+from tfhealth.wire.strict import strict
+
+__all__ = ["LARGEST", "Outgoing", "identity"]
 
 LARGEST = 1_000_000
 """Bytes of rows in one delta, about; a row is never cut."""
@@ -23,7 +26,7 @@ def identity(connection: sqlite3.Connection) -> str:
 
     What is made up depends on nothing that changes while the run grows: when it began, its name, and its first row.
     """
-    meta = _meta(connection)
+    meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
     if isinstance(meta.get("id"), str):
         return str(meta["id"])
     first = connection.execute("SELECT step, data FROM row ORDER BY rowid LIMIT 1").fetchone()
@@ -31,51 +34,81 @@ def identity(connection: sqlite3.Connection) -> str:
     return hashlib.sha256(said).hexdigest()[:32]
 
 
-def deltas(connection: sqlite3.Connection, held: Held) -> Iterator[Delta]:
-    """Yield what a receiver lacks of the run that an open connection reads; nothing where it lacks nothing.
+class Outgoing:
+    """Makes the deltas of one run, one after the other; remembers what would be costly to make out again each time."""
 
-    Each delta goes on from the revision that the one before it makes, so they are sent in order.
-    """
-    after = held.revision
-    head: dict[str, Any] = _head(connection, held)
-    size, stretches = 0, list[Stretch]()
-    for stretch, bytes_ in _stretches(connection, held.rows):
-        if size and size + bytes_ > LARGEST:
-            yield Delta(after=after, stretches=stretches, **head)
-            after, head, size, stretches = after + 1, {}, 0, []
-        size, stretches = size + bytes_, [*stretches, stretch]
-    if head or stretches:
-        yield Delta(after=after, stretches=stretches, **head)
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def delta(self, connection: sqlite3.Connection, held: Held) -> Delta | None:
+        """Return a part of what a receiver lacks of the run as it stands, to be sent before the next is asked for.
+
+        Args:
+            connection: reads the run's file; it is left without a transaction, so whoever writes there never waits for
+                what is slow to send.
+            held: what the receiver has.
+
+        Returns:
+            About `LARGEST` bytes of rows at most; None where it lacks nothing.
+
+        Raises:
+            sqlite3.DatabaseError: the file is damaged.
+        """
+        connection.execute("BEGIN")
+        try:
+            head = {name: read for name in _HEADS if (read := self._head(connection, name, held)) is not None}
+            stretches = _fitting(connection, held.rows)
+        finally:
+            connection.execute("ROLLBACK")
+        if not head and not stretches:
+            return None
+        try:
+            return Delta(after=held.revision, stretches=stretches, **head)
+        except ValidationError:
+            raise sqlite3.DatabaseError("what it says of its sites makes no sense") from None
+
+    def _head(self, connection: sqlite3.Connection, name: str, held: Held) -> Any:
+        """Return meta data or sites, where the receiver has others."""
+        query, make = _HEADS[name]
+        rows = connection.execute(query).fetchall()
+        text = hashlib.sha256(repr(rows).encode()).hexdigest()
+        seen, known = self._known.get(name, ("", ""))
+        if seen == text and known == getattr(held, name):
+            return None
+        made = make(rows)
+        self._known[name] = text, digest(made)
+        return made if self._known[name][1] != getattr(held, name) else None
 
 
-def _head(connection: sqlite3.Connection, held: Held) -> dict[str, Any]:
-    """Return meta data and sites, each only where the receiver has others."""
-    rows = connection.execute("SELECT id, kind, name, position, attributes FROM site ORDER BY id")
-    sites = [
-        SiteRow(id=number, kind=kind, name=name, position=position, attributes=_strict(json.loads(attributes)))
-        for number, kind, name, position, attributes in rows
-    ]
-    found = {"meta": _strict(_meta(connection)), "sites": sites}
-    said = {"meta": found["meta"], "sites": [site.model_dump() for site in sites]}
-    return {name: value for name, value in found.items() if digest(said[name]) != getattr(held, name)}
+def _meta(rows: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    return dict(strict({key: json.loads(value) for key, value in rows}))
 
 
-def _meta(connection: sqlite3.Connection) -> dict[str, Any]:
-    return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+def _sites(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    names = tuple(SiteRow.model_fields)
+    return [dict(zip(names, (*row, strict(json.loads(told))), strict=True)) for *row, told in rows]
 
 
-def _strict(value: Any) -> Any:
-    """Return what is read from a file as strict JSON has it: what is no finite number travels as a word."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"number": str(value)}
-    if isinstance(value, Mapping):
-        return {key: _strict(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_strict(one) for one in value]
-    return value
+_HEADS: dict[str, tuple[str, Callable[[Iterable[Any]], Any]]] = {
+    "meta": ("SELECT key, value FROM meta", _meta),
+    "sites": ("SELECT id, kind, name, position, attributes FROM site ORDER BY id", _sites),
+}
+"""{what travels as a whole: (how it is read, what is made of the rows)}."""
 
 
-def _stretches(connection: sqlite3.Connection, held: Mapping[Any, int]) -> Iterator[tuple[Stretch, int]]:
+def _fitting(connection: sqlite3.Connection, held: Mapping[Any, int]) -> list[Stretch]:
+    """Return the rows beyond those held, as many as fit into one delta."""
+    found, size = list[Stretch](), 0
+    with closing(_stretches(connection, held)) as stretches:  # what is left open keeps the file's lock
+        for stretch, bytes_ in stretches:
+            if found and size + bytes_ > LARGEST:
+                break
+            found.append(stretch)
+            size += bytes_
+    return found
+
+
+def _stretches(connection: sqlite3.Connection, held: Mapping[Any, int]) -> Generator[tuple[Stretch, int]]:
     """Yield the rows beyond those held, in stretches of about a quarter of a delta, each with its size in bytes."""
     for table in TABLES:
         first, rows, size = held.get(table, 0) + 1, list[list[Any]](), 0
@@ -104,4 +137,6 @@ def _present(connection: sqlite3.Connection, query: str, first: int) -> Iterator
 
 
 def _sent(value: Any, binary: bool) -> Any:
+    if binary and not isinstance(value, bytes):
+        raise sqlite3.DatabaseError("it has rows that make no sense")
     return base64.b64encode(value).decode() if binary else value

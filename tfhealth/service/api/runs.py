@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from mimetypes import guess_type
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path
+from fastapi import APIRouter, HTTPException, Path, Query, Response
+from pydantic import Field
 
-from tfhealth.service import metrics
+from tfhealth.errors import Error
+from tfhealth.report.formats import FORMATS
+from tfhealth.service import metrics, work
 from tfhealth.service.access import Slug, TheCaller, checked_project
 from tfhealth.service.body import TheDelta
 from tfhealth.service.state import TheService
@@ -15,7 +19,7 @@ from tfhealth.store import finding, receiving
 from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement
 from tfhealth.wire.delta import IDENTITY, Delta, Held
-from tfhealth.wire.documents import RunSummary, WhoAmI
+from tfhealth.wire.documents import RunFilter, RunPage, RunSummary, WhoAmI
 
 __all__ = ["router"]
 
@@ -28,6 +32,24 @@ RunId = Annotated[str, Path(pattern=f"^{IDENTITY.pattern}$", description="identi
 def whoami(caller: TheCaller) -> WhoAmI:
     """Say who asks, and which project is meant where none is named."""
     return WhoAmI(name=caller.name, scope=caller.scope, project=caller.project or finding.DEFAULT_PROJECT)
+
+
+class _Listed(RunFilter):
+    """What a list is asked for."""
+
+    after: str = Field("", max_length=80, description="`next` of the page before")
+    most: int = Field(50, ge=1, le=500, description="runs on a page")
+
+
+@router.get("/projects/{project}/runs")
+def runs(project: Slug, asked: Annotated[_Listed, Query()], caller: TheCaller, service: TheService) -> RunPage:
+    """Return a page of a project's runs, the latest first."""
+    with service.database.reading() as session:
+        owner = checked_project(session, caller, project, "read")
+        try:
+            return finding.page(session, owner, asked, asked.after, asked.most)
+        except ValueError:
+            raise HTTPException(422, "after: must be `next` of a page of this list") from None
 
 
 @router.get("/projects/{project}/runs/{run}/held")
@@ -81,3 +103,29 @@ def result(project: Slug, run: RunId, caller: TheCaller, service: TheService) ->
         if judgement is None:
             raise HTTPException(404, "no such run, or it was not judged yet")
         return dict(unpacked(judgement.result))
+
+
+ReportFormat = Annotated[str, Query(pattern=f"^({'|'.join(FORMATS)})$", description="one of the report's formats")]
+
+_MEDIA = {name: guess_type(format.file)[0] or "text/markdown" for name, format in FORMATS.items()}
+
+
+@router.get(
+    "/projects/{project}/runs/{run}/report",
+    response_class=Response,
+    responses={200: {"content": {media: {} for media in _MEDIA.values()}}},
+)
+def report(project: Slug, run: RunId, format: ReportFormat, caller: TheCaller, service: TheService) -> Response:
+    """Return the report on a run by its last verdict, as a file."""
+    with service.database.reading() as session:
+        owner = checked_project(session, caller, project, "read")
+        stored = finding.by_id(session, owner, run)
+        if stored is None or stored.judged_revision is None:
+            raise HTTPException(404, "no such run, or it was not judged yet")
+    try:
+        data = service.rooms.do(work.render, service.database.url, stored.key, owner.profile, format)
+    except Error as error:
+        raise HTTPException(500, f"this report cannot be made: {error}") from None
+    name = f"{run}-{FORMATS[format].file}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": "sandbox"}
+    return Response(data, media_type=_MEDIA[format], headers=headers)

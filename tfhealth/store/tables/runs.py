@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tfhealth.store.tables.base import Base, Key, now
 
 __all__ = ["Chunk", "FoundRule", "Judgement", "Project", "Rendering", "StoredRun"]
+
+
+_BEHIND = text("judged_revision IS NULL OR judged_revision < revision")
 
 
 class Project(Base):
@@ -55,6 +58,8 @@ class StoredRun(Base):
         Index(None, "project_id", "cause", "started"),
         Index(None, "project_id", "model"),
         Index(None, "project_id", "person"),
+        # What is to be judged is looked for all the time, and is little of much.
+        Index("ix_run_behind", "key", sqlite_where=_BEHIND, postgresql_where=_BEHIND),
     )
 
     key: Mapped[Key]
@@ -96,7 +101,8 @@ class Chunk(Base):
     Attributes:
         kind: the table.
         first, last: numbers of the first and the last row.
-        data: zlib of a JSON list of rows, as they travelled.
+        data: zlib of a JSON list of rows, as they travelled; several of them, one after the other, where they came in
+            small parts.
     """
 
     __tablename__ = "chunk"

@@ -13,6 +13,9 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
+_BEHIND = sa.text("judged_revision IS NULL OR judged_revision < revision")
+
+
 def upgrade() -> None:
     """Change the tables."""
     op.create_table(
@@ -97,6 +100,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("project_id", "id", name=op.f("uq_run_project_id_id")),
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.create_index("ix_run_behind", ["key"], unique=False, sqlite_where=_BEHIND, postgresql_where=_BEHIND)
         batch_op.create_index(batch_op.f("ix_run_changed"), ["changed"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_judged_by"), ["judged_by"], unique=False)
         batch_op.create_index(
@@ -280,6 +284,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_run_project_id_cause_started"))
         batch_op.drop_index(batch_op.f("ix_run_judged_by"))
         batch_op.drop_index(batch_op.f("ix_run_changed"))
+        batch_op.drop_index("ix_run_behind", sqlite_where=_BEHIND, postgresql_where=_BEHIND)
 
     op.drop_table("run")
     with op.batch_alter_table("rejudgement", schema=None) as batch_op:
