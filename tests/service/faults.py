@@ -146,5 +146,6 @@ def told(run: Run | None) -> dict[str, Any] | None:
             for one in run.samples
         ],
         "histograms": {site: (one.steps.tolist(), one.counts.tobytes()) for site, one in run.histograms.items()},
+        "summaries": [(one.site, one.form, one.samples, one.size, one.values.tobytes()) for one in run.summaries],
         "damage": run.damage,
     }

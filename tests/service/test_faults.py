@@ -19,6 +19,7 @@ from sqlalchemy.pool import Pool
 
 from tests.helpers import run_of
 from tests.service.postgres import cluster, programs
+from tests.service.sending import deltas
 from tests.service.serving import serving, until
 from tfhealth import load_run
 from tfhealth.client import Client, ServerError, push
@@ -32,7 +33,7 @@ from tfhealth.store import finding, receiving, runs
 from tfhealth.store.database import Database, connected
 from tfhealth.store.tables import StoredRun
 from tfhealth.wire.delta import Delta, Held
-from tfhealth.wire.outgoing import deltas, identity
+from tfhealth.wire.outgoing import identity
 
 ROOT = Path(__file__).parent.parent.parent
 

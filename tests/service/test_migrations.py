@@ -12,11 +12,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 
 from tests.helpers import run_of
+from tests.service.sending import deltas
 from tfhealth.database import DATABASE, opened
 from tfhealth.store import finding, queue_schema, receiving, runs
 from tfhealth.store.database import Database, connected
 from tfhealth.store.tables import Base, Project, StoredRun
-from tfhealth.wire.outgoing import deltas, identity
+from tfhealth.wire.outgoing import identity
 
 
 @pytest.fixture

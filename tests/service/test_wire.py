@@ -25,6 +25,7 @@ from tfhealth.series import Probe, Site
 from tfhealth.store import finding, receiving, runs
 from tfhealth.store.database import connected
 from tfhealth.store.tables import Base
+from tfhealth.summaries import Summary
 from tfhealth.wire import outgoing
 from tfhealth.wire.delta import COLUMNS, TABLES, Delta, Held
 from tfhealth.wire.outgoing import Outgoing
@@ -118,6 +119,21 @@ def test_any_run_comes_back_as_it_was(meta, attributes, tables, epochs, notes, s
         assert told(received(Path(folder))) == told(load_run(folder))
 
 
+def test_what_is_recorded_anew_replaces_what_was_sent(tmp_path: Path):
+    """Samples and summaries change while a run grows: what came last is what the receiver has."""
+    x, y = Site("input", "x"), Site("label", "y")
+    recorder = Recorder(tmp_path)
+    recorder.meta(name="grows")
+    for step, count in ((0, 3), (9, 2)):
+        recorder.samples([Samples(x, "numbers", step, np.full((count, 2), step, np.float32), (2,))])
+        recorder.summaries([Summary(y, "classes", step, np.array([step, 1.0]), 2)])
+    recorder.close()
+    run = received(tmp_path)
+    assert told(run) == told(load_run(tmp_path))
+    assert [(one.step, len(one.values)) for one in run.samples] == [(9, 2)]
+    assert [one.values.tolist() for one in run.summaries] == [[9.0, 1.0]]
+
+
 def received(folder: Path) -> Any:
     """Send a run to a database, each delta twice, through JSON; return what is there then."""
     database = connected("sqlite://")
@@ -163,7 +179,7 @@ def test_every_table_that_grows_travels(tmp_path: Path):
         columns = [name for _, name, *_ in recorder._connection.execute(f"PRAGMA table_info({table})")]
         found[table] = [name for name in columns if name != "id"]
     recorder.close()
-    whole = {"meta", "site"}
+    whole = {"meta", "site", "sample", "summary"}
     assert found.keys() - whole == COLUMNS.keys()
     assert {table: list(columns) for table, columns in COLUMNS.items()} == {
         table: columns for table, columns in found.items() if table not in whole

@@ -15,6 +15,7 @@ from sqlalchemy import select, text, update
 
 from tests.helpers import run_of
 from tests.service import poison
+from tests.service.sending import deltas
 from tests.service.serving import serving, until
 from tfhealth.client import Client, push
 from tfhealth.database import DATABASE, opened
@@ -29,8 +30,8 @@ from tfhealth.store.claims import Claims
 from tfhealth.store.database import Database, connected
 from tfhealth.store.tables import Claim, StoredRun
 from tfhealth.store.tables.base import now
-from tfhealth.wire.delta import Delta, SiteRow, Stretch
-from tfhealth.wire.outgoing import deltas, identity
+from tfhealth.wire.delta import Delta, SampleRow, SiteRow, Stretch, SummaryRow
+from tfhealth.wire.outgoing import identity
 
 META = {"schema_version": 2, "name": "odd", "status": "completed"}
 
@@ -171,12 +172,13 @@ POISON: dict[str, Callable[[], Delta]] = {
         after=0,
         meta={"schema_version": 2, "name": {"a": [1]}, "status": 7, "steps": "x", "started": [], "error": {"b": 1}},
         sites=[site(1, "", layer={"x": [None]}, weighted="\u202e", position=[])],
+        samples=[SampleRow(kind="x", name="y", about="[]", data="AAAA", step=0)],
+        summaries=[SummaryRow(kind="x", name="y", about="{}", data="AAAA")],
         stretches=[
             stretch("layout", ['{"a": 1}'], ["[[1, 2, 3]]"], ["7"], ['[[1, "std"], [99, "x"]]'], ["[]"]),
             stretch("row", [-(2**61), 99, "AAAA"], [0, 4, "AAAAAAAAAAA="], [2**61, 1, ""], [1, 3, "AA=="]),
             stretch("epoch", [0, 0, "[]"], [-1, 2**61, '{"loss": "x"}'], [1, 1, '{"loss": {}}']),
             stretch("note", ["", "x" * 100_000]),
-            stretch("sample", ["x", "y", 0, "[]", "AAAA"]),
             stretch("histogram", ["x", "y", 0, "AAAA"]),
         ],
     ),

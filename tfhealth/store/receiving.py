@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from tfhealth.store.tables import Chunk, Project, StoredRun
 from tfhealth.store.tables.base import now
-from tfhealth.wire.delta import TABLES, Delta, Held, Stretch, digest
+from tfhealth.wire.delta import HEADS, TABLES, Delta, Held, Stretch, digest
 
 __all__ = ["GapError", "held", "packed", "receive", "summarize", "unpacked", "unpacked_rows"]
 
@@ -49,13 +49,13 @@ def receive(session: Session, project: Project, run_id: str, delta: Delta, perso
     """
     run = _find(session, project, run_id, lock=True)
     if run is None:
-        run = StoredRun(project_id=project.id, id=run_id, person=person, held={}, revision=0)
+        run = StoredRun(project_id=project.id, id=run_id, person=person, held={}, digests={}, revision=0)
         session.add(run)
         session.flush()
     if run.folder is not None:  # from now on it is what is sent, and no longer what lies in a folder here
         run.folder, run.held, run.size = None, {}, 0
     taken = [_take(session, run, stretch) for stretch in delta.stretches]
-    # Meta data and sites are replaced as a whole: by who knew what is there, and not by a delta that came late.
+    # What travels whole is replaced: by who knew what is there, and not by a delta that came late.
     heads = delta.after == run.revision and _take_head(run, delta)
     if any(taken) or heads:
         run.revision += 1
@@ -71,7 +71,7 @@ def _find(session: Session, project: Project, run_id: str, *, lock: bool) -> Sto
 
 def _held(run: StoredRun) -> Held:
     rows = {table: int(run.held.get(table, 0)) for table in TABLES}
-    return Held(revision=run.revision, rows=rows, meta=run.meta_digest, sites=run.sites_digest)
+    return Held(revision=run.revision, rows=rows, heads=run.digests)
 
 
 def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
@@ -101,20 +101,16 @@ def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
 
 
 def _take_head(run: StoredRun, delta: Delta) -> bool:
-    if delta.meta is None and delta.sites is None:
+    """Keep what is sent whole and is other than what is held; return whether there was anything."""
+    sent = {name: value for name, value in delta.model_dump().items() if name in HEADS and value is not None}
+    new = {name: value for name, value in sent.items() if digest(value) != run.digests.get(name)}
+    if not new:
         return False
-    had = run.meta_digest, run.sites_digest
-    before = unpacked(run.head) if run.head else {"meta": {}, "sites": []}
-    meta = before["meta"] if delta.meta is None else delta.meta
-    sites = before["sites"] if delta.sites is None else [site.model_dump() for site in delta.sites]
-    run.meta_digest, run.sites_digest = digest(meta), digest(sites)
-    if had == (run.meta_digest, run.sites_digest):
-        return False
-    run.head = packed({"meta": meta, "sites": sites})
-    model = next(
-        (one["attributes"].get("name") for one in sites if (one["kind"], one["name"]) == ("fact", "model")), ""
-    )
-    summarize(run, meta, model)
+    head = {**(unpacked(run.head) if run.head else {}), **new}
+    run.head, run.digests = packed(head), {**run.digests, **{name: digest(value) for name, value in new.items()}}
+    sites = (one for one in head.get("sites", ()) if (one["kind"], one["name"]) == ("fact", "model"))
+    model = next((one["attributes"].get("name") for one in sites), "")
+    summarize(run, head.get("meta", {}), model)
     return True
 
 

@@ -12,7 +12,7 @@ from tfhealth import loading
 from tfhealth.run import Run
 from tfhealth.store.receiving import unpacked, unpacked_rows
 from tfhealth.store.tables import Chunk, StoredRun
-from tfhealth.wire.delta import SiteRow, Stretch, Table
+from tfhealth.wire.delta import Stretch, Table
 from tfhealth.wire.incoming import assembled
 
 __all__ = ["load"]
@@ -27,11 +27,9 @@ def load(session: Session, stored: StoredRun) -> Run:
     """
     if stored.folder is not None:
         return loading.load(Path(stored.folder))
-    head = unpacked(stored.head) if stored.head else {"meta": {}, "sites": []}
     chunks = session.scalars(select(Chunk).where(Chunk.run_key == stored.key).order_by(Chunk.kind, Chunk.first))
     stretches = (
         Stretch.model_construct(table=cast(Table, chunk.kind), first=chunk.first, rows=unpacked_rows(chunk.data))
         for chunk in chunks
     )
-    sites = (SiteRow.model_construct(**site) for site in head["sites"])
-    return assembled(head["meta"], sites, stretches)
+    return assembled(unpacked(stored.head) if stored.head else {}, stretches)

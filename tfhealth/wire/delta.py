@@ -7,13 +7,17 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-__all__ = ["COLUMNS", "IDENTITY", "LONGEST", "TABLES", "Delta", "Held", "SiteRow", "Stretch", "Table", "digest"]
+__all__ = [
+    *("COLUMNS", "HEADS", "IDENTITY", "LONGEST", "TABLES"),
+    *("Delta", "Head", "Held", "SampleRow", "SiteRow", "Stretch", "SummaryRow", "Table", "digest"),
+]
 
-Table = Literal["layout", "row", "epoch", "note", "sample", "histogram"]
+Table = Literal["layout", "row", "epoch", "note", "histogram"]
+Head = Literal["meta", "sites", "samples", "summaries"]
 
 IDENTITY = re.compile(r"[0-9a-f]{32}")
 """What the identity of a run looks like, of which every run has one of its own."""
@@ -54,12 +58,14 @@ COLUMNS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "row": {"step": _whole, "layout": _whole, "data": _base64},
     "epoch": {"epoch": _whole, "step": _whole, "logs": _json},
     "note": {"subject": _text, "why": _text},
-    "sample": {"kind": _text, "name": _text, "step": _whole, "about": _json, "data": _base64},
     "histogram": {"kind": _text, "name": _text, "step": _whole, "data": _base64},
 }
 """{table of a run's file that only grows: {column: what it must be}}; rows are numbered from 1 without a gap."""
 
 TABLES: tuple[Table, ...] = get_args(Table)
+
+HEADS: tuple[Head, ...] = get_args(Head)
+"""What of a run changes while it grows; it is small, and travels as a whole where it changed."""
 
 BINARY = {table: tuple(check is _base64 for check in checks.values()) for table, checks in COLUMNS.items()}
 """Which columns of a table are bytes, and travel in base64."""
@@ -105,12 +111,29 @@ class SiteRow(_Model):
     attributes: dict[str, JsonValue] = Field(description="what is known of it")
 
 
+class SummaryRow(_Model):
+    """What all batches so far had in common at a site."""
+
+    kind: str = Field(max_length=200, description="kind of site")
+    name: str = Field(max_length=100_000, description="its name")
+    about: Annotated[str, AfterValidator(_json)] = Field(description="what it is, JSON")
+    data: Annotated[str, AfterValidator(_base64)] = Field(description="its numbers, base64")
+
+
+class SampleRow(SummaryRow):
+    """What a model was given and answered, of a few samples at a site."""
+
+    step: int = Field(ge=-(2**53), le=2**53, description="steps taken before it")
+
+
 class Delta(_Model):
     """What a sender has of a run beyond what the receiver said that it holds."""
 
     after: int = Field(ge=0, le=2**53, description="the receiver's revision that this goes on from")
     meta: dict[str, JsonValue] | None = Field(None, description="the run's meta data, whole; null: unchanged")
     sites: list[SiteRow] | None = Field(None, max_length=200_000, description="every site; null: unchanged")
+    samples: list[SampleRow] | None = Field(None, max_length=1000, description="every sample kept; null: unchanged")
+    summaries: list[SummaryRow] | None = Field(None, max_length=1000, description="every summary; null: unchanged")
     stretches: list[Stretch] = Field(default_factory=list, max_length=64, description="rows that are new")
 
 
@@ -119,8 +142,9 @@ class Held(_Model):
 
     revision: int = Field(description="grows by one with every delta that is taken; 0: the run is not known")
     rows: dict[Table, int] = Field(description="how many rows of each table are held, without a gap")
-    meta: str = Field("", description="SHA-256 of the meta data that is held, as `digest` says; empty: none")
-    sites: str = Field("", description="the same of the sites")
+    heads: dict[Head, str] = Field(
+        default_factory=dict, description="SHA-256, as `digest` says, of each of what travels whole that is held"
+    )
 
 
 def digest(value: Any) -> str:

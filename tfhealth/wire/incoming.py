@@ -5,21 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
 from tfhealth import loading
 from tfhealth.recorder import SCHEMA
 from tfhealth.run import Run
-from tfhealth.wire.delta import BINARY, COLUMNS, SiteRow, Stretch
+from tfhealth.wire.delta import BINARY, COLUMNS, Head, Stretch
 from tfhealth.wire.strict import loose
 
 __all__ = ["assembled"]
 
 
-def assembled(meta: Mapping[str, Any], sites: Iterable[SiteRow], stretches: Iterable[Stretch]) -> Run:
-    """Return the run that these rows make; its `path` is None.
+def assembled(head: Mapping[Head, Any], stretches: Iterable[Stretch]) -> Run:
+    """Return the run that these rows, and what travelled as a whole, make; its `path` is None.
 
     What they say is judged as a file that nobody vouches for: what makes no sense goes to the run's `damage`.
 
@@ -31,15 +31,36 @@ def assembled(meta: Mapping[str, Any], sites: Iterable[SiteRow], stretches: Iter
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.executescript(SCHEMA)
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", [(key, _json(meta[key])) for key in meta])
-        connection.executemany(
-            "INSERT OR IGNORE INTO site (id, kind, name, position, attributes) VALUES (?, ?, ?, ?, ?)",
-            [(one.id, one.kind, one.name, one.position, _json(one.attributes)) for one in sites],
-        )
+        for name, (command, values) in _HEADS.items():
+            found = head.get(name) or ()
+            entries = found.items() if isinstance(found, Mapping) else found
+            connection.executemany(command, [values(one) for one in entries])
         for stretch in stretches:
             _insert(connection, stretch)
         connection.execute("COMMIT")
         return loading.read(connection)
+
+
+def _data(row: Mapping[str, Any]) -> bytes:
+    return base64.b64decode(row["data"])
+
+
+_HEADS: dict[Head, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
+    "meta": ("INSERT INTO meta VALUES (?, ?)", lambda entry: (entry[0], _json(entry[1]))),
+    "sites": (
+        "INSERT OR IGNORE INTO site (id, kind, name, position, attributes) VALUES (?, ?, ?, ?, ?)",
+        lambda row: (row["id"], row["kind"], row["name"], row["position"], _json(row["attributes"])),
+    ),
+    "samples": (
+        "INSERT INTO sample (kind, name, step, about, data) VALUES (?, ?, ?, ?, ?)",
+        lambda row: (row["kind"], row["name"], row["step"], row["about"], _data(row)),
+    ),
+    "summaries": (
+        "INSERT OR IGNORE INTO summary (kind, name, about, data) VALUES (?, ?, ?, ?)",
+        lambda row: (row["kind"], row["name"], row["about"], _data(row)),
+    ),
+}
+"""{what travels as a whole: (how it is written, what of each entry)}."""
 
 
 def _insert(connection: sqlite3.Connection, stretch: Stretch) -> None:

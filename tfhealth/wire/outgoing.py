@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from tfhealth.wire.delta import BINARY, COLUMNS, LONGEST, TABLES, Delta, Held, SiteRow, Stretch, digest
+from tfhealth.wire.delta import (
+    BINARY,
+    COLUMNS,
+    LONGEST,
+    TABLES,
+    Delta,
+    Head,
+    Held,
+    SampleRow,
+    SiteRow,
+    Stretch,
+    SummaryRow,
+    digest,
+)
 from tfhealth.wire.strict import strict
 
 __all__ = ["LARGEST", "Outgoing", "identity"]
@@ -67,17 +81,17 @@ class Outgoing:
         except ValidationError:
             raise sqlite3.DatabaseError("what it says of its sites makes no sense") from None
 
-    def _head(self, connection: sqlite3.Connection, name: str, held: Held) -> Any:
-        """Return meta data or sites, where the receiver has others."""
+    def _head(self, connection: sqlite3.Connection, name: Head, held: Held) -> Any:
+        """Return what travels as a whole, where the receiver has something else."""
         query, make = _HEADS[name]
-        rows = connection.execute(query).fetchall()
+        rows = list(_present(connection, query))
         text = hashlib.sha256(repr(rows).encode()).hexdigest()
         seen, known = self._known.get(name, ("", ""))
-        if seen == text and known == getattr(held, name):
+        if seen == text and known == held.heads.get(name, _NOTHING):
             return None
         made = make(rows)
         self._known[name] = text, digest(made)
-        return made if self._known[name][1] != getattr(held, name) else None
+        return made if self._known[name][1] != held.heads.get(name, _NOTHING) else None
 
 
 def _meta(rows: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -89,9 +103,25 @@ def _sites(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [dict(zip(names, (*row, strict(json.loads(told))), strict=True)) for *row, told in rows]
 
 
-_HEADS: dict[str, tuple[str, Callable[[Iterable[Any]], Any]]] = {
+def _encoded(rows: Iterable[tuple[Any, ...]], model: type[BaseModel]) -> list[dict[str, Any]]:
+    names = tuple(model.model_fields)
+    return [{name: _sent(value, name == "data") for name, value in zip(names, row, strict=True)} for row in rows]
+
+
+_NOTHING = digest([])
+"""What a receiver has that never heard of it."""
+
+_HEADS: dict[Head, tuple[str, Callable[[Iterable[Any]], Any]]] = {
     "meta": ("SELECT key, value FROM meta", _meta),
     "sites": ("SELECT id, kind, name, position, attributes FROM site ORDER BY id", _sites),
+    "samples": (
+        "SELECT kind, name, about, data, step FROM sample ORDER BY id",
+        functools.partial(_encoded, model=SampleRow),
+    ),
+    "summaries": (
+        "SELECT kind, name, about, data FROM summary ORDER BY kind, name",
+        functools.partial(_encoded, model=SummaryRow),
+    ),
 }
 """{what travels as a whole: (how it is read, what is made of the rows)}."""
 
@@ -114,7 +144,7 @@ def _stretches(connection: sqlite3.Connection, held: Mapping[Any, int]) -> Gener
         first, rows, size = held.get(table, 0) + 1, list[list[Any]](), 0
         columns = ", ".join(COLUMNS[table])
         query = f"SELECT rowid, {columns} FROM {table} WHERE rowid >= ? ORDER BY rowid"  # noqa: S608 - our own names
-        for number, *values in _present(connection, query, first):
+        for number, *values in _present(connection, query, (first,)):
             if number != first + len(rows):
                 break  # a gap: what lies behind it is of no use
             row = [_sent(value, binary) for value, binary in zip(values, BINARY[table], strict=True)]
@@ -128,10 +158,10 @@ def _stretches(connection: sqlite3.Connection, held: Mapping[Any, int]) -> Gener
             yield Stretch.model_construct(table=table, first=first, rows=rows), size
 
 
-def _present(connection: sqlite3.Connection, query: str, first: int) -> Iterator[tuple[Any, ...]]:
+def _present(connection: sqlite3.Connection, query: str, values: Sequence[int] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield what can be read; a run of an older schema lacks tables, and a file that was cut off its end."""
     try:
-        yield from connection.execute(query, (first,))
+        yield from connection.execute(query, values)
     except sqlite3.DatabaseError:
         return
 

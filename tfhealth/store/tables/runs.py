@@ -41,7 +41,7 @@ class StoredRun(Base):
         revision: grows with everything that is received.
         held: rows of each table that are held, without a gap; of a run in a folder, `files`: their sizes and times.
         size: bytes that its rows take.
-        head: meta data and sites, compressed; `meta_digest` and `sites_digest` say which.
+        head: meta data, sites, samples and summaries, compressed; `digests` says which.
         person: who sent it, by their token or their name at a proxy.
         judged_revision: the revision that the judgement is of; null before the first.
         judged_by: what judged, as `judging.judge_name` says.
@@ -68,8 +68,7 @@ class StoredRun(Base):
     folder: Mapped[str | None] = mapped_column(Text)
     revision: Mapped[int] = mapped_column(default=0)
     held: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    meta_digest: Mapped[str] = mapped_column(String(64), default="")
-    sites_digest: Mapped[str] = mapped_column(String(64), default="")
+    digests: Mapped[dict[str, Any]] = mapped_column(default=dict)
     size: Mapped[int] = mapped_column(default=0)
     received: Mapped[datetime] = mapped_column(default=now)
     changed: Mapped[datetime] = mapped_column(default=now, index=True)
