@@ -188,7 +188,10 @@ def test_what_is_not_there_is_said_on_a_page_and_in_json(there):
         assert answer.status_code == 404
         assert "<h1>There is no such page</h1>" in answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert there.pages.get(f"{RUNS}/{'0' * 32}", headers={"Accept": "*/*"}).json() == {"detail": "no such run"}
+    assert there.pages.get(f"{RUNS}/{'0' * 32}", headers={"Accept": "*/*"}).json() == {
+        "detail": "no such run",
+        "faults": [],
+    }
     assert there.pages.get(f"{RUNS}/../../x").status_code == 404
 
 

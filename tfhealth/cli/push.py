@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfhealth.cli import options
 from tfhealth.cli.exits import Exit
 from tfhealth.errors import Error, UsageError
 
@@ -25,13 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "off is completed by another one. Returns 3 where a run could not be sent."
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run directory")
-    parser.add_argument(
-        "--server", metavar="URL", help="its address, e.g. https://health.example.org (default: TFHEALTH_SERVER)"
-    )
-    parser.add_argument(
-        "--token", metavar="TOKEN", help="a token of scope ingest (default: TFHEALTH_TOKEN, which others do not see)"
-    )
-    parser.add_argument("--project", metavar="NAME", help="where they belong (default: the token's project)")
+    options.add_server(parser, "where they go")
     parser.add_argument(
         "--patience", type=float, default=60.0, metavar="S", help="seconds to try again for (default: 60)"
     )

@@ -6,18 +6,18 @@ from mimetypes import guess_type
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from tfhealth.errors import Error
 from tfhealth.report.formats import FORMATS
-from tfhealth.service import metrics, work
-from tfhealth.service.access import Slug, TheCaller, checked_project
+from tfhealth.service import metrics, reports
+from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
 from tfhealth.service.body import TheDelta
-from tfhealth.service.state import TheService
+from tfhealth.service.state import Service, TheService
 from tfhealth.service.tasks.task import Task
 from tfhealth.store import finding, receiving
 from tfhealth.store.receiving import unpacked
-from tfhealth.store.tables import Judgement
+from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.wire.delta import IDENTITY, Delta, Held
 from tfhealth.wire.documents import RunFilter, RunPage, RunSummary, WhoAmI
 
@@ -115,17 +115,22 @@ _MEDIA = {name: guess_type(format.file)[0] or "text/markdown" for name, format i
     response_class=Response,
     responses={200: {"content": {media: {} for media in _MEDIA.values()}}},
 )
-def report(project: Slug, run: RunId, format: ReportFormat, caller: TheCaller, service: TheService) -> Response:
+async def report(project: Slug, run: RunId, format: ReportFormat, caller: TheCaller, service: TheService) -> Response:
     """Return the report on a run by its last verdict, as a file."""
+    stored, profile = await run_in_threadpool(_judged, service, caller, project, run)
+    found = await reports.report(service, stored, profile, format)
+    if found.trouble:
+        raise HTTPException(503, f"this report cannot be made: {found.trouble}", {"Retry-After": "600"})
+    name = f"{run}-{FORMATS[format].file}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": "sandbox"}
+    return Response(found.data, media_type=_MEDIA[format], headers=headers)
+
+
+def _judged(service: Service, caller: Caller, project: str, run: str) -> tuple[StoredRun, str]:
+    """Return a run that was judged, and its project's profile."""
     with service.database.reading() as session:
         owner = checked_project(session, caller, project, "read")
         stored = finding.by_id(session, owner, run)
         if stored is None or stored.judged_revision is None:
             raise HTTPException(404, "no such run, or it was not judged yet")
-    try:
-        data = service.rooms.do(work.render, service.database.url, stored.key, owner.profile, format)
-    except Error as error:
-        raise HTTPException(500, f"this report cannot be made: {error}") from None
-    name = f"{run}-{FORMATS[format].file}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": "sandbox"}
-    return Response(data, media_type=_MEDIA[format], headers=headers)
+        return stored, owner.profile
