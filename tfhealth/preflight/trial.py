@@ -31,8 +31,8 @@ __all__ = ["OutOfTime", "Trial"]
 _COLORS = re.compile(r"\x1b\[\d*m")  # in errors of Keras's
 
 
-class OutOfTime(Exception):  # noqa: N818 - no error, but the end of the work
-    """Ends an experiment for which no time is left."""
+class OutOfTime(BaseException):  # noqa: N818 - no error, but the end of the work
+    """Ends an experiment for which no time is left, like Ctrl-C: one that catches what goes wrong must not catch it."""
 
 
 @dataclass(frozen=True, eq=False)
