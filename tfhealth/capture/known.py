@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfhealth.capture import facts, sites
+from tfhealth.capture.facts.averages import idle
 from tfhealth.capture.journal import Journal
 from tfhealth.capture.sites import Located
 from tfhealth.capture.told import Facts
@@ -52,6 +53,11 @@ class Known:
             found, layers, _ = facts.collect(self.model, self.params, self.told)
             self._layers(layers)
             self.journal.fact("model", found["model"] | {"built": False})
+
+    def record_end(self) -> None:
+        """Record what a fit left as it was, though it took steps: of layers that it should have changed."""
+        with self.journal.guarded("facts"):
+            self.journal.fact("trained", {"idle_normalizations": ", ".join(idle(self.model)) or "none"})
 
     def _layers(self, layers: facts.Layers) -> None:
         for layer, attributes, position in layers:

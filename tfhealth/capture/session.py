@@ -259,6 +259,8 @@ class Session:
             self.flush()
         self._probed = None
         self.known.record_late()
+        if self._done:
+            self.known.record_end()
         with self.guarded("run directory"):
             cost = self.schedule.cost
             self.journal.kept(self.recorder.meta, probe_cost=cost, steps=self._first_step + self._done)
