@@ -77,6 +77,8 @@ RECORDED = {
         "from_logits": False,
         "repaired": False,
         "broadcast": False,
+        "off_axis": False,
+        "selective": False,
         "rank": 2,
         "dtype": "float32",
         "shape": "(None, 10)",
@@ -124,6 +126,7 @@ RECORDED = {
         "normalized_after": False,
         "linear_before": False,
         "linear_layers_before": 0,
+        "unknown_weights": "none",
     },
     "fact": {
         "unrecorded": 0,
@@ -144,6 +147,7 @@ RECORDED = {
         "rows_normalized": "none",
         "backbone_weights": "loaded",
         "conflicts": "none",
+        "idle_normalizations": "none",
     },
 }
 SITES = {
@@ -180,6 +184,7 @@ FACTS = {
     "model.stateful_layers",
     "model.vector_batch_normalizations",
     "optimizer.class",
+    "optimizer.clipped",
     "optimizer.momentum",
     "optimizer.scheduled",
     "model.narrowest_share",
