@@ -95,6 +95,10 @@ def _duplicate_count(context: Context) -> Any:
     return tf.reduce_sum(tf.cast(tf.equal(ordered[1:], ordered[:-1]), tf.float32))
 
 
+def _equal_neighbors(context: Context) -> Any:
+    return tf.math.count_nonzero(tf.equal(context.x[1:], context.x[:-1]), dtype=tf.float32)
+
+
 def _seen_samples(context: Context) -> Any:
     """Look samples up in what training remembers, and remember them when training: two bits for each (Bloom, 1970)."""
     training = context.parts.get("training")
@@ -123,6 +127,7 @@ REDUCTIONS: dict[str, Reduction] = {
     "fingerprint": lambda context: _low_part(context.once(_mixed)),
     "ordered_fingerprint": _ordered_fingerprint,
     "duplicate_count": _duplicate_count,
+    "equal_neighbors": _equal_neighbors,
     "seen_samples": _seen_samples,
 }
 
