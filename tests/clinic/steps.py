@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
 from tests.clinic.healthy import compiled, sequential
@@ -52,7 +53,39 @@ def weights_on_what_is_there() -> Program:
     return _tagger(layers.Softmax(), x, y, sample_weight=there)
 
 
+def _scars(turned: Any) -> Program:
+    """Return a program that finds the bright bar in noisy images, float32[300, 16, 16, 1], turned on their way."""
+    rng = np.random.default_rng(22)
+    x, y = rng.normal(0, 0.3, (300, 16, 16, 1)), np.zeros((300, 16, 16, 1), "float32")
+    for image, mask in zip(x, y, strict=True):
+        row, column = rng.integers(0, 13), rng.integers(0, 7)
+        image[row : row + 3, column : column + 9] += 1.5
+        mask[row : row + 3, column : column + 9] = 1
+    data = tf.data.Dataset.from_tensor_slices((x.astype("float32"), y))
+    train = data.take(240).map(turned).batch(16)
+    hidden = [layers.Conv2D(16, 5, padding="same", activation="relu") for _ in range(2)]
+    model = sequential((16, 16, 1), *hidden, layers.Conv2D(1, 1, activation="sigmoid"))
+    check = data.skip(240).batch(20)
+    return compiled(model, train, None, loss="binary_crossentropy", epochs=16, validation_data=check)
+
+
+def images_turned_without_their_masks() -> Program:
+    def turned(image, mask):
+        return tf.image.rot90(image, tf.random.uniform([], 0, 4, tf.int32)), mask
+
+    return _scars(turned)
+
+
+def images_turned_with_their_masks() -> Program:
+    def turned(image, mask):
+        quarters = tf.random.uniform([], 0, 4, tf.int32)
+        return tf.image.rot90(image, quarters), tf.image.rot90(mask, quarters)
+
+    return _scars(turned)
+
+
 PAIRS = [
     Pair("loss.fits-task", steps_against_each_other, classes_against_each_other),
     Pair("loss.fits-task", weights_on_what_is_missing, weights_on_what_is_there),
+    Pair("data.augmentation", images_turned_without_their_masks, images_turned_with_their_masks, "warn"),
 ]
