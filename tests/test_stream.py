@@ -155,6 +155,18 @@ def test_bits_that_tell_samples_apart(x, expected, tmp_path):
     assert inputs_of(tmp_path, x.astype("float32"))["sample_bits"] == pytest.approx([expected], abs=1e-5)
 
 
+def test_feature_that_is_the_target_is_found(tmp_path):
+    """It is the correlation that NumPy finds, of the feature where that is largest; 16 samples and more tell."""
+    x, y = noise(40, 4), noise(40, 1)[:, 0]
+    x[:, 2] = 3 - 0.5 * y
+    expected = np.abs([np.corrcoef(x[:32, column], y[:32])[0, 1] for column in (0, 1, 3)]).max()
+    for columns, largest in (([0, 1, 3], expected), ([0, 1, 2, 3], 1.0)):
+        model = keras.Sequential([keras.Input((len(columns),)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        run = watched(tmp_path / str(largest), model, x[:, columns], y, "input.target_correlation")
+        assert values(run, "input", "", "target_correlation") == pytest.approx([largest, np.nan], nan_ok=True, abs=1e-5)
+
+
 def test_words_are_hashed_as_the_integers_that_they_are(tmp_path):
     """Two token ids that float32 cannot tell apart are two samples."""
     x = np.array([[1 << 24], [(1 << 24) + 1]] * 2, "int64")

@@ -56,6 +56,7 @@ SUMS = (
     Sum("ordered_fingerprint"),
     Sum("duplicate_count"),
     Sum("equal_neighbors"),
+    Sum("target_correlation", "max"),
     Sum("seen_samples"),
 )
 
@@ -168,6 +169,17 @@ STATISTICS = (
         "−d log₂ e with d the features and e the share of elements equal to that of the sample before: were features "
         "independent, one of 2 to the power of so many samples would equal another; NaN for a batch of one",
         POSITIVE,
+        seldom=("input",),
+    ),
+    Statistic(
+        "target_correlation",
+        ("input",),
+        ("target_correlation",),
+        same("target_correlation"),
+        "",
+        "largest size of Pearson's correlation of a feature with a target that is one number for each sample; NaN for "
+        "fewer than 16 samples",
+        SHARE,
         seldom=("input",),
     ),
     Statistic(
