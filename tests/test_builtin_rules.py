@@ -78,6 +78,8 @@ RECORDED = {
         "from_logits": False,
         "repaired": False,
         "broadcast": False,
+        "off_axis": False,
+        "selective": False,
         "rank": 2,
         "dtype": "float32",
         "shape": "(None, 10)",
@@ -125,6 +127,7 @@ RECORDED = {
         "normalized_after": False,
         "linear_before": False,
         "linear_layers_before": 0,
+        "unknown_weights": "none",
     },
     "fact": {
         "unrecorded": 0,
@@ -145,6 +148,7 @@ RECORDED = {
         "rows_normalized": "none",
         "backbone_weights": "loaded",
         "conflicts": "none",
+        "idle_normalizations": "none",
     },
 }
 SITES = {
@@ -168,6 +172,8 @@ FACTS = {
     "fit.steps_per_epoch",
     "fit.custom_train_step",
     "compile.metrics",
+    "compile.custom_loss",
+    "data.kind",
     "task.kind",
     "task.labels",
     "task.weighted",
@@ -181,6 +187,7 @@ FACTS = {
     "model.stateful_layers",
     "model.vector_batch_normalizations",
     "optimizer.class",
+    "optimizer.clipped",
     "optimizer.momentum",
     "optimizer.scheduled",
     "model.narrowest_share",

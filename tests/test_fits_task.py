@@ -74,6 +74,33 @@ def test_labels_that_are_repeated(expected, stack, loss, y, tmp_path):
     assert output(tmp_path, stack, loss, y)["broadcast"] == expected
 
 
+@pytest.mark.parametrize(
+    ("expected", "axis", "loss"),
+    [
+        (False, -1, "categorical_crossentropy"),
+        (False, 2, "categorical_crossentropy"),
+        (True, 1, "categorical_crossentropy"),
+        (False, 1, keras.losses.CategoricalCrossentropy(axis=1)),
+        (True, -1, keras.losses.CategoricalCrossentropy(axis=1)),
+    ],
+)
+def test_softmax_over_another_axis_than_the_classes(expected, axis, loss, tmp_path):
+    """The axis of the last softmax is compared with the one that the loss takes for that of the classes."""
+    y = np.full((16, 5, 3), 1 / 3)
+    assert output(tmp_path, [*series(3), layers.Softmax(axis=axis)], loss, y)["off_axis"] == expected
+
+
+@pytest.mark.parametrize(
+    ("expected", "masked", "ignored"), [(False, False, None), (True, True, None), (True, False, 0)]
+)
+def test_loss_that_leaves_answers_out(expected, masked, ignored, tmp_path):
+    """A mask that reaches the output and a class to ignore are meant; neither is a fault."""
+    first = layers.Masking() if masked else layers.Activation("linear")
+    stack = [layers.Reshape((5, 1)), first, layers.SimpleRNN(2, return_sequences=True), layers.Dense(4, "softmax")]
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=ignored)
+    assert output(tmp_path, stack, loss, np.tile(CLASSES[:, None], 5))["selective"] == expected
+
+
 def test_metric_that_repeats_labels_is_not_the_loss(tmp_path):
     """A metric of one's own does not squeeze; the loss beside it is right."""
     assert output(tmp_path, [layers.Dense(1)], Careful(), NUMBERS, metrics=[absolute])["broadcast"] is False

@@ -73,6 +73,7 @@ def test_a_layer_is_recorded_as_it_was_built():
         "normalized_after": False,
         "linear_before": False,
         "linear_layers_before": 0,
+        "unknown_weights": "none",
     }
     assert {name: found["drop"][name] for name in ("layer", "rate", "depth", "parameters")} == {
         "layer": "Dropout",
@@ -482,6 +483,7 @@ def test_every_fact_is_in_the_guide():
     found["fit"] |= told
     found |= {
         "task": {"kind", "labels", "outputs", "evidence", "weighted"},
+        "trained": {"idle_normalizations"},
         "end": {"error"},
     }  # known once a run is read
     listed = documented()

@@ -89,6 +89,14 @@ def endless(trial):
 
 
 @one
+def stubborn(trial):
+    try:
+        endless.run(trial)
+    except Exception:
+        return {"loss": [9.0]}
+
+
+@one
 def sound(trial):
     return {"loss": [2.0, 1.0]}
 
@@ -337,6 +345,14 @@ def test_what_does_not_fit_in_the_budget_is_a_note(install, tmp_path):
     why = {note["subject"]: note["why"] for note in result.notes}
     assert "the budget of 0.2 s ended during it" in why["experiment endless"]
     assert "the budget of 0.2 s was used up before it" in why["experiment sound"]
+    assert row(result).verdict == "not_measured"
+
+
+def test_end_of_the_budget_is_no_finding_of_one_that_catches_errors(install, tmp_path):
+    """An experiment that tells failures by catching them, as `smoke` does, must not take this for one."""
+    install(BROKEN, ["stubborn"])
+    result = tried(tmp_path, *classifier(), experiments="stubborn", budget=1)
+    assert "the budget of 1 s ended during it" in result.notes[0]["why"]
     assert row(result).verdict == "not_measured"
 
 

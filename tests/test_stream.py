@@ -143,6 +143,32 @@ def test_duplicates_within_a_batch_are_counted(tmp_path):
     assert inputs_of(tmp_path, x)["duplicate_fraction"] == [3 / 32]
 
 
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (np.arange(24.0).reshape(8, 3), 3 * np.log2(7 * 3)),
+        (np.tile([[0.0, 1.0]], (8, 1)), 0.0),
+        (np.arange(8.0)[:, None] // 2 * [1, 0], -2 * np.log2((4 + 7) / 14)),
+    ],
+    ids=["nothing in common", "all alike", "some"],
+)
+def test_bits_that_tell_samples_apart(x, expected, tmp_path):
+    """What is not seen once among the pairs of neighbors counts as seen once, so it takes pairs to say much."""
+    assert inputs_of(tmp_path, x.astype("float32"))["sample_bits"] == pytest.approx([expected], abs=1e-5)
+
+
+def test_feature_that_is_the_target_is_found(tmp_path):
+    """It is the correlation that NumPy finds, of the feature where that is largest; 16 samples and more tell."""
+    x, y = noise(40, 4), noise(40, 1)[:, 0]
+    x[:, 2] = 3 - 0.5 * y
+    expected = np.abs([np.corrcoef(x[:32, column], y[:32])[0, 1] for column in (0, 1, 3)]).max()
+    for columns, largest in (([0, 1, 3], expected), ([0, 1, 2, 3], 1.0)):
+        model = keras.Sequential([keras.Input((len(columns),)), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        run = watched(tmp_path / str(largest), model, x[:, columns], y, "input.target_correlation")
+        assert values(run, "input", "", "target_correlation") == pytest.approx([largest, np.nan], nan_ok=True, abs=1e-5)
+
+
 def test_words_are_hashed_as_the_integers_that_they_are(tmp_path):
     """Two token ids that float32 cannot tell apart are two samples."""
     x = np.array([[1 << 24], [(1 << 24) + 1]] * 2, "int64")

@@ -39,6 +39,8 @@ RECORDED = {
         "averages",
         "inner_activation",
         "broadcast",
+        "off_axis",
+        "selective",
         "rank",
         "dtype",
         "shape",
@@ -77,6 +79,7 @@ RECORDED = {
         "normalized_after",
         "linear_before",
         "linear_layers_before",
+        "unknown_weights",
     ),
 }
 RECORDED |= {f"validation_{kind}": RECORDED[kind] for kind in ("input", "label", "prediction")}

@@ -48,6 +48,24 @@ def unrolled_without_bounds() -> Program:
     return compiled(model, x, y, keras.optimizers.Adam(0.02), "mse", epochs=4)
 
 
+def _next_value() -> tuple[np.ndarray, np.ndarray]:
+    """Return windows of a noisy wave, float32[600, 60, 1], and the value that follows each."""
+    wave = np.sin(np.arange(660) / 9) + 0.1 * np.random.default_rng(4).normal(size=660)
+    x = np.lib.stride_tricks.sliding_window_view(wave, 60)[:600]
+    return x[..., None].astype("float32"), wave[60:, None].astype("float32")
+
+
+def steps_that_multiply() -> Program:
+    draw = keras.initializers.RandomNormal(0, 0.3)
+    model = sequential((60, 1), layers.SimpleRNN(32, activation="relu", recurrent_initializer=draw), layers.Dense(1))
+    return compiled(model, *_next_value(), keras.optimizers.Adam(1e-3), "mse")
+
+
+def orthogonal_steps() -> Program:
+    model = sequential((60, 1), layers.SimpleRNN(32, activation="relu"), layers.Dense(1))
+    return compiled(model, *_next_value(), keras.optimizers.Adam(1e-3, clipnorm=1.0), "mse")
+
+
 def root_of_zero() -> Program:
     inputs = keras.Input((64,))
     hidden = layers.Dense(32, activation="relu")(inputs)
@@ -94,6 +112,7 @@ PAIRS = [
     Pair("grad.vanishing", sigmoid_convolutions, cnn_with_dropout),
     Pair("grad.vanishing", sigmoid_autoencoder, autoencoder),
     Pair("grad.exploding", unrolled_without_bounds, lstm_on_sums),
+    Pair("init.signal-by-depth", steps_that_multiply, orthogonal_steps),
     Pair("grad.nonfinite", root_of_zero, dense_on_pixels),
     Pair("grad.nonfinite", loss_with_a_bare_logarithm, eight_layers_he),
     Pair("grad.update-shape", one_wide_unit, small_iris, "warn"),

@@ -230,6 +230,20 @@ def accidents_of_the_samples() -> Program:
     return compiled(model, x, y, loss="binary_crossentropy", epochs=20)
 
 
+def yes_and_no_as_signs() -> Program:
+    model, x, y, fit = binary_cancer()
+    return model, x, 2.0 * y - 1, fit
+
+
+def rows_and_labels_sorted_apart() -> Program:
+    order = np.argsort(PIXELS[:, 20:30].sum(axis=1) + np.random.default_rng(8).normal(0, 0.1, len(PIXELS)))
+    shuffled = np.random.default_rng(9).permutation(len(PIXELS))
+    x, y = PIXELS[order][shuffled], DIGITS.target[shuffled]
+    return compiled(
+        sequential((64,), layers.Dense(256, activation="relu"), layers.Dense(10, "softmax")), x, y, epochs=40
+    )
+
+
 def accidents_of_the_targets() -> Program:
     rng = np.random.default_rng(7)
     x, y = rng.normal(size=(400, 40)).astype("float32"), rng.normal(size=(400, 1))
@@ -251,6 +265,7 @@ PAIRS = [
     Pair("loss.fits-task", cross_entropy_of_numbers, regression_on_diabetes),
     Pair("loss.fits-task", text_behind_one_softmax_unit, embedded_text),
     Pair("loss.fits-task", labels_repeated_by_an_own_loss, regression_on_diabetes),
+    Pair("loss.fits-task", yes_and_no_as_signs, binary_cancer),
     Pair("loss.fits-task", one_label_for_a_whole_sequence, lstm_on_sums),
     Pair("loss.decreases", labels_that_say_nothing, tanh_wine),
     Pair("arch.baseline", numbers_that_say_nothing, linear_regression),
@@ -268,5 +283,6 @@ PAIRS = [
     Pair("loss.keep-training", stopped_after_one_epoch, dense_on_pixels, "warn"),
     Pair("loss.overfit", half_learned_by_heart, enough_to_learn_the_rule),
     Pair("arch.baseline", accidents_of_the_samples, enough_to_learn_the_rule),
+    Pair("arch.baseline", rows_and_labels_sorted_apart, dense_on_pixels),
     Pair("arch.baseline", accidents_of_the_targets, linear_regression),
 ]

@@ -115,6 +115,22 @@ def no_epsilon() -> Program:
     return trained_with(embedded_text, keras.optimizers.Adam(1e-3, epsilon=0.0), epochs=3)
 
 
+def epsilon_of_ten() -> Program:
+    return trained_with(four_layers_tanh, keras.optimizers.RMSprop(3e-3, epsilon=10.0))
+
+
+def epsilon_and_rate_of_a_paper() -> Program:
+    return trained_with(four_layers_tanh, keras.optimizers.Adam(0.05, epsilon=0.1), epochs=12)
+
+
+def clipped_at_every_step() -> Program:
+    return trained_with(dense_with_momentum_and_logits, keras.optimizers.SGD(0.3, momentum=0.9, global_clipnorm=1e-4))
+
+
+def clipped_now_and_then() -> Program:
+    return trained_with(dense_with_momentum_and_logits, keras.optimizers.SGD(0.3, momentum=0.9, global_clipnorm=1.0))
+
+
 def gone_after_one_epoch() -> Program:
     rate = keras.optimizers.schedules.ExponentialDecay(1e-3, decay_steps=5, decay_rate=0.5)
     return trained_with(dense_on_pixels, keras.optimizers.Adam(rate))
@@ -177,6 +193,8 @@ PAIRS = [
     Pair("opt.optimizer", momentum_that_never_ends, dense_with_momentum_and_logits),
     Pair("opt.optimizer", betas_swapped, dense_on_pixels, "warn"),
     Pair("opt.optimizer", no_epsilon, embedded_text),
+    Pair("opt.optimizer", epsilon_of_ten, epsilon_and_rate_of_a_paper),
+    Pair("opt.optimizer", clipped_at_every_step, clipped_now_and_then),
     Pair("opt.schedule", gone_after_one_epoch, cosine_to_the_end),
     Pair("opt.schedule", tenth_every_epoch, rate_reduced_on_plateaus),
     Pair("opt.schedule", cosine_for_half_an_epoch, four_layers_tanh),

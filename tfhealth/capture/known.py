@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfhealth.capture import facts, sites
+from tfhealth.capture.facts.averages import idle
 from tfhealth.capture.forgotten import Forgotten
 from tfhealth.capture.journal import Journal
 from tfhealth.capture.sites import Located
@@ -54,12 +55,6 @@ class Known:
         with self.journal.guarded("forgotten"):
             self.forgotten.noticed(located)
 
-    def record_end(self) -> None:
-        """Record what is known only when the fit is over."""
-        self.record_late()
-        with self.journal.guarded("forgotten"):
-            self.forgotten.settle()
-
     def record_late(self) -> None:
         """Record what a model that is built by its first batch has become; of others nothing is new."""
         if not self.unbuilt:
@@ -69,6 +64,13 @@ class Known:
             found, layers, _ = facts.collect(self.model, self.params, self.told)
             self._layers(layers)
             self.journal.fact("model", found["model"] | {"built": False})
+
+    def record_end(self) -> None:
+        """Record what a fit left as it was, though it took steps: of layers that it should have changed."""
+        with self.journal.guarded("facts"):
+            self.journal.fact("trained", {"idle_normalizations": ", ".join(idle(self.model)) or "none"})
+        with self.journal.guarded("forgotten"):
+            self.forgotten.settle()
 
     def _layers(self, layers: facts.Layers) -> None:
         for layer, attributes, position in layers:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-__all__ = ["activation_name", "is_normalizing", "layers_below", "location", "owners", "prepares", "weighted"]
+__all__ = ["activation_name", "held", "is_normalizing", "layers_below", "location", "owners", "prepares", "weighted"]
 
 _NORMALIZING = (
     keras.layers.Normalization,
@@ -76,9 +77,23 @@ def is_normalizing(layer: Any) -> bool:
 def prepares(layer: Any) -> bool:
     """Tell whether a layer only prepares data: what it puts out is still input.
 
-    Of the user's own layers, and of Lambda, that is taken for granted where they have no weights.
+    Of the user's own layers, and of Lambda, that is taken for granted where they have no weights, also unknown ones.
     """
     name = type(layer).__name__
     if not type(layer).__module__.startswith("keras."):
-        return not layer._layers and not layer.variables
+        return not layer._layers and not layer.variables and held(layer) is None
     return name in _PREPARING or name.startswith("Random")
+
+
+def held(layer: Any) -> str | None:
+    """Return what an own layer keeps that looks like weights and is none to Keras: variable or tensor, or None.
+
+    A `tf.Variable` of floats that is to be trained, or of a layer without any variable a float tensor with two axes.
+    """
+    if type(layer).__module__.startswith("keras."):
+        return None
+    kept = [one for one in vars(layer).values() if isinstance(one, tf.Tensor | tf.Variable) and one.dtype.is_floating]
+    if any(isinstance(one, tf.Variable) and one.trainable for one in kept):
+        return "variable"
+    matrices = any(isinstance(one, tf.Tensor) and (one.shape.rank or 0) > 1 for one in kept)
+    return "tensor" if matrices and not layer.variables else None

@@ -43,13 +43,15 @@ def locate(tap: Tap, model: Any) -> Iterator[tuple[Site, Any, dict[str, Attribut
     predictions = _by_path(tap, tap.y_pred)
     labels = _by_path(tap, tap.y)
     names = _output_names(model, list(predictions))
-    losses = _losses(model, names)
+    compiled = _losses(model, names)
     for place, (name, (path, prediction)) in enumerate(zip(names, predictions.items(), strict=True)):
         label = _label_of(labels, path, name, place if len(labels) == len(predictions) else None)
-        attributes = _prediction_attributes(prediction, label, losses[place])
+        attributes = _prediction_attributes(prediction, label, _describe(compiled[place]))
         attributes["broadcast"] = broadcasts(prediction, label, attributes["loss"], tap)
         attributes["activation"] = activation_of(prediction) or _named_activation(prediction, tap)
         attributes["inner_activation"] = activation_of(_behind(prediction))
+        attributes["off_axis"] = _off_axis(prediction, tap, compiled[place])
+        attributes["selective"] = _selective(prediction, compiled[place])
         attributes["form"] = _form(attributes)
         attributes["encoding"] = None if label is None else _encoding(label, attributes)
         attributes["position"] = place
@@ -86,8 +88,8 @@ def _output_names(model: Any, paths: list[tuple[Any, ...]]) -> list[str]:
     return names
 
 
-def _losses(model: Any, names: list[str]) -> list[tuple[str | None, bool | None, bool]]:
-    """Return for each output the loss's name, its from_logits, and whether it averages over the batch."""
+def _losses(model: Any, names: list[str]) -> list[Any]:
+    """Return the compiled loss of each output, as it was given; None where there is none."""
     compiled = getattr(model, "loss", None)
     if isinstance(compiled, dict):
         listed = [compiled.get(name) for name in names]
@@ -95,10 +97,11 @@ def _losses(model: Any, names: list[str]) -> list[tuple[str | None, bool | None,
         listed = [*compiled, *[None] * len(names)][: len(names)]
     else:
         listed = [compiled] * len(names)
-    return [_describe(one) for one in listed]
+    return listed
 
 
 def _describe(loss: Any) -> tuple[str | None, bool | None, bool]:
+    """Return the loss's name, its from_logits, and whether it averages over the batch."""
     if loss is None or (callable(loss) and getattr(loss, "__func__", None) is not None):
         return None, None, False
     try:
@@ -137,6 +140,28 @@ def _behind(prediction: Any) -> Any:
     """Return what the activation of a prediction was applied to; None where no activation is seen."""
     made = activation_of(prediction)
     return None if made in (None, "linear") else _source(prediction).op.inputs[0]
+
+
+def _off_axis(prediction: Any, tap: Tap, loss: Any) -> bool | None:
+    """Tell whether a softmax layer made shares of another axis than the loss reads classes from; None without one."""
+    softmaxes = (call for call in reversed(tap.calls) if isinstance(call.layer, keras.layers.Softmax))
+    layer = next((call.layer for call in softmaxes if any(one is prediction for one in call.outputs)), None)
+    rank = prediction.shape.rank
+    if layer is None or not isinstance(layer.axis, int) or not rank:
+        return None
+    return bool(layer.axis % rank != int(_setting(loss, "axis", -1)) % rank)
+
+
+def _selective(prediction: Any, loss: Any) -> bool:
+    """Tell whether the loss leaves answers out by itself: those that a mask of Keras's hides, or one class."""
+    masked = getattr(prediction, "_keras_mask", None) is not None
+    return masked or _setting(loss, "ignore_class", None) is not None
+
+
+def _setting(loss: Any, name: str, default: Any) -> Any:
+    """Return an argument that one of Keras's loss classes was made with."""
+    given = getattr(loss, "_fn_kwargs", {})
+    return given.get(name, getattr(loss, name, default))
 
 
 def _prediction_attributes(

@@ -121,8 +121,16 @@ class Contexts:
             weights = self._class_weights(attributes)
             return _label_parts(attributes, tensor) | {"training": training, "weights": weights}
         if kind == "input":
-            return {"training": training, "loaded": _loaded(tensor)}
+            return {"training": training, "loaded": _loaded(tensor), "target": self._target()}
         return self._prediction_parts(one) if kind == "prediction" else {"training": training}
+
+    def _target(self) -> Any:
+        """Return the labels of the only output, where they are one number for each sample; else None."""
+        labels = [one for one in self.located if one.site.kind == "label"]
+        if len(labels) != 1 or labels[0].attributes["encoding"] is not None:
+            return None
+        shape = labels[0].tensor.shape
+        return labels[0].tensor if shape.rank == 1 or (shape.rank == 2 and shape[-1] == 1) else None
 
     def _class_weights(self, attributes: Mapping[str, Attribute]) -> Any:
         """Return the weight of each sample, float32[B], for labels of one class each; None where there is none."""

@@ -244,7 +244,9 @@ class Session:
             if self._probed is not None and self._probed.probes.extras is not None:
                 self._probed.probes.extras.drain(ended=True)
         self._probed = None
-        self.known.record_end()
+        self.known.record_late()
+        if self._done:
+            self.known.record_end()
         with self.guarded("run directory"):
             cost = self.schedule.cost
             self.journal.kept(self.recorder.meta, probe_cost=cost, steps=self._first_step + self._done)

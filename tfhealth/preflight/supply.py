@@ -15,8 +15,8 @@ from tfhealth.series import Floats, Ints
 __all__ = ["OutOfTime", "Supply"]
 
 
-class OutOfTime(Exception):  # noqa: N818 - no error, but the end of the work
-    """Ends an experiment for which no time is left."""
+class OutOfTime(BaseException):
+    """Ends an experiment for which no time is left, like Ctrl-C: one that catches what goes wrong must not catch it."""
 
 
 class Supply:

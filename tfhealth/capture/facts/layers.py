@@ -8,14 +8,14 @@ from typing import Any
 
 import keras
 
-from tfhealth.capture.facts.graph import Graph
+from tfhealth.capture.facts.graph import Call, Graph
 from tfhealth.capture.facts.paths import Paths, is_dropout, is_normalization, paths
-from tfhealth.capture.layers import activation_name, layers_below, location, weighted
+from tfhealth.capture.layers import activation_name, held, layers_below, location, weighted
 from tfhealth.series import Attribute, Site
 
 __all__ = ["layer_sites", "plain_layers", "regularizers", "size"]
 
-_PLACE = ("depth", "dropout_before", "normalized_after", "linear_before", "linear_layers_before")
+_PLACE = ("depth", "dropout_before", "normalized_after", "linear_before", "linear_layers_before", "unknown_weights")
 _REGULARIZED = ("kernel", "bias", "recurrent", "depthwise", "pointwise", "embeddings", "gamma", "beta", "activity")
 
 
@@ -101,7 +101,20 @@ def _place(layer: Any, graph: Graph | None, along: Paths | None) -> dict[str, At
         "normalized_after": id(call) in along.normalized_after if weighted(layer) else None,
         "linear_before": id(call) in along.linear_before if weighted(layer) else None,
         "linear_layers_before": along.linear_layers_before.get(id(call)),
+        "unknown_weights": _unknown_weights(call),
     }
+
+
+def _unknown_weights(call: Call) -> str | None:
+    """Return what a layer works with that Keras does not train: variable, tensor or none; None where it is not known.
+
+    A tensor counts where it makes an output of another width, as a kernel does; a table of positions does not.
+    """
+    found = held(call.layer) or "none"
+    if found != "tensor":
+        return found
+    widths = {shape[-1] if (shape := one.shape) else None for one in (call, *call.parents)}
+    return None if None in widths else "tensor" if len(widths) > 1 else "none"
 
 
 def regularizers(layer: Any) -> list[Any]:

@@ -16,6 +16,7 @@ _MIX = (0x2545F4914F6CDD1D, 0x369DEA0F31A53F85)  # odd, and of no pattern
 _LOW, _HIGH, _TOP, _PARTS = 1 << 20, 1 << 32, 1 << 40, 1 << 24
 _SLOTS = 1 << 18
 _FEW = 1 << 14  # features whose factors are made while tracing
+_FEWEST = 16  # samples of which a feature does not follow a target by chance
 
 
 def moments(context: Context) -> tuple[Any, Any]:
@@ -105,6 +106,23 @@ def _duplicate_count(context: Context) -> Any:
     return tf.reduce_sum(tf.cast(tf.equal(ordered[1:], ordered[:-1]), tf.float32))
 
 
+def _equal_neighbors(context: Context) -> Any:
+    return tf.math.count_nonzero(tf.equal(context.x[1:], context.x[:-1]), dtype=tf.float32)
+
+
+def _target_correlation(context: Context) -> Any:
+    """Return the largest |r| of a feature with the target; a target of another length belongs to other samples."""
+    y = tf.reshape(tf.cast(context.part("target"), tf.float32), [-1])
+    known = tf.equal(tf.size(y), context.length) & (context.length >= _FEWEST)
+    count = tf.minimum(tf.size(y), context.length)
+    x, y = tf.reshape(context.x, [context.length, -1])[:count], y[:count] - tf.reduce_mean(y)
+    _, variance = context.once(moments)
+    covariance = tf.linalg.matvec(x - tf.reduce_mean(x, axis=0), y, transpose_a=True) / tf.cast(count, tf.float32)
+    spread = tf.sqrt(tf.reshape(variance, [-1]) * tf.reduce_mean(tf.square(y)))
+    largest = tf.reduce_max(tf.math.divide_no_nan(tf.abs(covariance), spread))
+    return tf.where(known, tf.minimum(largest, 1.0), float("nan"))
+
+
 def _seen_samples(context: Context) -> Any:
     """Look samples up in what training remembers, and remember them when training: two bits for each (Bloom, 1970)."""
     training = context.parts.get("training")
@@ -133,7 +151,9 @@ REDUCTIONS: dict[str, Reduction] = {
     "fingerprint": lambda context: _low_part(context.once(_mixed)),
     "ordered_fingerprint": _ordered_fingerprint,
     "duplicate_count": _duplicate_count,
+    "equal_neighbors": _equal_neighbors,
+    "target_correlation": _target_correlation,
     "seen_samples": _seen_samples,
 }
 
-PART_OF = {"altered": "loaded"}
+PART_OF = {"altered": "loaded", "target_correlation": "target"}

@@ -32,6 +32,13 @@ def _constant_fraction(s: Mapping[str, Floats]) -> Floats:
     return np.where(s["samples"] > 1, share, np.nan)
 
 
+def _sample_bits(s: Mapping[str, Floats]) -> Floats:
+    """Return −d · log₂ e with e the share of equal elements, one of them where there is none."""
+    pairs = s["count"] - s["features"]
+    share = np.maximum(s["equal_neighbors"], 1) / np.maximum(pairs, 1)
+    return np.where(pairs > 0, -s["features"] * np.log2(np.minimum(share, 1.0)), np.nan)
+
+
 def _hash(name: str) -> Callable[[Mapping[str, Floats]], Floats]:
     return lambda s: s[name] % _HASHES
 
@@ -48,6 +55,8 @@ SUMS = (
     Sum("fingerprint"),
     Sum("ordered_fingerprint"),
     Sum("duplicate_count"),
+    Sum("equal_neighbors"),
+    Sum("target_correlation", "max"),
     Sum("seen_samples"),
 )
 
@@ -148,6 +157,28 @@ STATISTICS = (
         over("duplicate_count", "samples"),
         "share",
         "share of samples that are a repeat of another one in the batch",
+        SHARE,
+        seldom=("input",),
+    ),
+    Statistic(
+        "sample_bits",
+        INPUT,
+        ("equal_neighbors", "count", "features"),
+        _sample_bits,
+        "bit",
+        "−d log₂ e with d the features and e the share of elements equal to that of the sample before: were features "
+        "independent, one of 2 to the power of so many samples would equal another; NaN for a batch of one",
+        POSITIVE,
+        seldom=("input",),
+    ),
+    Statistic(
+        "target_correlation",
+        ("input",),
+        ("target_correlation",),
+        same("target_correlation"),
+        "",
+        "largest size of Pearson's correlation of a feature with a target that is one number for each sample; NaN for "
+        "fewer than 16 samples",
         SHARE,
         seldom=("input",),
     ),
