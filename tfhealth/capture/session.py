@@ -29,7 +29,7 @@ from tfhealth.recorder import Recorder
 
 __all__ = ["HealthWarning", "Session"]
 
-_FLUSH_SECONDS = 1.0
+_FLUSH_SECONDS = 0.2
 _WRITING_SHARE = 0.02  # of the time since the last flush that writing it to a slow disk may take
 _NORMAL_END = (StopIteration, GeneratorExit, tf.errors.OutOfRangeError)
 
