@@ -290,8 +290,8 @@ def test_a_killed_run_is_reported_up_to_its_last_probe(tmp_path):
 
             class Slow(keras.callbacks.Callback):
                 def on_train_batch_end(self, batch, logs=None):
-                    time.sleep(1.1)  # rows are written about once a second
-                    if batch == 3:
+                    time.sleep(0.25)  # longer than rows wait until they are written
+                    if batch == 6:
                         os.kill(os.getpid(), signal.SIGKILL)
 
             x = np.random.default_rng(0).normal(size=(320, 6)).astype("float32")
@@ -307,7 +307,7 @@ def test_a_killed_run_is_reported_up_to_its_last_probe(tmp_path):
     assert sorted(path.name for path in folder.iterdir() if path.suffix == ".db") == ["run.db"]
     run = load_run(folder)
     assert run.meta["status"] == "running"
-    assert run.steps.tolist() == [0, 1, 2, 3]
+    assert run.steps.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert main(["report", str(folder), "--formats", "json,html"]) == 0
     page = (folder / "report.html").read_text()
     assert "running" in page or "not finished" in page
