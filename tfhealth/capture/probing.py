@@ -16,7 +16,7 @@ from tfhealth.plan import Plan
 
 __all__ = ["of_testing", "of_training"]
 
-_ROWS = 256  # that fit on the device between two flushes
+_ROWS = 64  # that fit on the device between two flushes
 
 
 def of_training(known: Known, plan: Plan, asked: Asked, first_step: int, count: int, exact: bool) -> Probes | None:
