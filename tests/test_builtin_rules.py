@@ -104,7 +104,7 @@ RECORDED = {
     "gradient": VARIABLE | {"connected": True, "scaled": False},
     "weight": VARIABLE,
     "update": VARIABLE,
-    "loss": {"part": "whole", "chance": 2.3},
+    "loss": {"part": "whole", "chance": 2.3, "own": True},
     "log": {},
     "experiment": {"seconds": 1.25},
     "layer": {

@@ -306,9 +306,9 @@ def test_rule_that_breaks_down_is_in_the_result_as_an_error():
     values = table.values.astype(object)
     values[:, 0] = "word"
     broken = Run(None, run.meta, run.sites, (type(table)(table.probes, table.steps, values),))
-    rules = (rule("ACT901", measure=BREAKS), about("ACT902", "unseen"))
+    rules = (rule("ACT901", measure=BREAKS), rule("ACT902", measure=ABSENT, checklist="act.unseen"))
     result = evaluate(checklist(*rules), broken)
-    assert [row.verdict for row in result.checklist] == ["error", "not_applicable"]
+    assert [row.verdict for row in result.checklist] == ["error", "not_measured"]
     assert result.rules[0].reason.startswith("the rule could not be evaluated: ")
     assert (result.findings, result.verdict) == ([], "not_measured")
 

@@ -146,7 +146,8 @@ def test_built_in_rules_are_a_pack_too():
         ("templates: t", "templates: ../t", ["6:1 templates: '../templates' is not inside the pack"]),
         ("templates: t", "templates: r", ["6:1 templates: 'remplates' is no folder of the pack"]),
         ("templates: templates", "templates: rules", [
-            "6:1 templates: 'ACT901-x.yaml' is no template; legal: header.html.j2, footer.html.j2, style.css",
+            "6:1 templates: 'ACT901-x.yaml' is no template; legal: header.html.j2, footer.html.j2, style.css, "
+            "report.html.j2, chapter-NAME.html.j2",
         ]),
         ("title: Acme", "title: {}\n# ", ["4:1 title: Input should be a valid string"]),
         ("name: acme-rules\n", "", ["1:1 name: key 'name' is required"]),

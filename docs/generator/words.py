@@ -54,7 +54,7 @@ RECORDED = {
     "gradient": (*_VARIABLE, "connected", "scaled"),
     "weight": _VARIABLE,
     "update": _VARIABLE,
-    "loss": ("part", "weighted", "chance", "loss_weight", "position"),
+    "loss": ("part", "weighted", "chance", "own", "loss_weight", "position"),
     "optimizer": ("class", "schedule", "scaled", "position"),
     "time": (),
     "memory": (),

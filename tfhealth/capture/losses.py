@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture import outputs
+from tfhealth.capture.facts.fit import compile_facts, is_custom
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
 from tfhealth.series import Attribute, Site
@@ -28,7 +29,14 @@ def locate(tap: Tap, model: Any, located: Sequence[Located], note: Callable[[str
     guess, why = outputs.chance(found, weighted)
     if guess is None:
         note("loss.chance", why)
-    attributes: dict[str, Attribute] = {"part": "whole", "weighted": weighted, "chance": guess, "position": 0}
+    own = bool(compile_facts(model).get("custom_loss"))
+    attributes: dict[str, Attribute] = {
+        "part": "whole",
+        "weighted": weighted,
+        "chance": guess,
+        "own": own,
+        "position": 0,
+    }
     whole = Located(outputs.LOSS_SITE, tap.total_loss, attributes | {"loss_weight": None})
     return [whole, *_of_outputs(tap, model, found, weighted)]
 
@@ -50,6 +58,7 @@ def _of_outputs(
             "part": "output",
             "weighted": weighted,
             "chance": None if guess is None else factor * guess,
+            "own": is_custom(function),
             "loss_weight": factor,
             "position": position,
         }

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfhealth.series import Attribute
 
-__all__ = ["compile_facts", "fit_facts", "initial_step", "optimizer_facts"]
+__all__ = ["compile_facts", "fit_facts", "initial_step", "is_custom", "optimizer_facts"]
 
 
 def initial_step(model: Any) -> int:
@@ -38,7 +38,7 @@ def compile_facts(model: Any) -> dict[str, Attribute]:
     return {
         "loss": _listed(losses),
         "from_logits": _from_logits(losses),
-        "custom_loss": any(_is_custom(one) for one in losses),
+        "custom_loss": any(is_custom(one) for one in losses),
         "loss_weights": None if weights is None else str(weights)[:200],
         "metrics": _listed(_leaves(given.get("metrics"))) or "none",
         "weighted_metrics": _listed(_leaves(given.get("weighted_metrics"))),
@@ -71,7 +71,8 @@ def _from_logits(losses: list[Any]) -> bool | None:
     return False if losses and classes else None
 
 
-def _is_custom(loss: Any) -> bool:
+def is_custom(loss: Any) -> bool:
+    """Tell whether a loss is none of Keras's own."""
     if isinstance(loss, str):
         return False
     own = loss if hasattr(loss, "__name__") else type(loss)
