@@ -35,12 +35,12 @@ def act(arguments: argparse.Namespace, checklist: Checklist) -> int:
         UsageError: options that do not fit.
         RunError: there is no run where one is named.
     """
-    from tfhealth.fleet import ENGINES, Tables, found
-
     if arguments.output is None or arguments.output.suffix != _SUFFIX:
         raise UsageError(f"many runs are written as tables: give --output a name that ends with {_SUFFIX}.")
     if arguments.format != "text" or arguments.write_baseline or arguments.prune_baseline:
         raise UsageError("--format and baselines to be written are for runs that are judged here, without tables.")
+    from tfhealth.fleet import ENGINES, Tables, found  # seconds, which nobody should wait for to be told of a typo
+
     places, by = found(arguments.runs), options.gate(arguments, checklist)
     counts: dict[str, int] = {}
     codes, reasons = {Exit.PASSED}, list[str]()
