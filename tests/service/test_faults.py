@@ -141,8 +141,7 @@ def test_a_database_that_is_restarted_during_a_push_loses_nothing(tmp_path: Path
             pushed = joined()
             assert same(stored(database), sent)
             with Client(address) as client:
-                # What failed while the database was away rests for a minute before it is tried again.
-                until(lambda: client.summary("default", pushed.run).verdict, 180)
+                until(lambda: client.summary("default", pushed.run).verdict)
         database.close()
 
 

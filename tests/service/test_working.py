@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import OperationalError
 
 from tests.helpers import run_of
 from tests.service import poison
@@ -137,6 +138,45 @@ def test_a_claim_is_one_workers_until_it_is_over(database: Database) -> None:
     with database.writing() as session:
         session.execute(update(Claim).values(until=now() - timedelta(seconds=1)))
     assert one.take("judge", 1)
+
+
+def test_a_claim_that_could_not_be_given_back_runs_out(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its worker goes on with other things, and renews the claims of these alone."""
+    one, two = Claims(database), Claims(database)
+    assert [one.take("judge", key) for key in (1, 2)] == [True, True]
+    monkeypatch.setattr(Database, "writing", lambda self: _away())
+    with pytest.raises(OperationalError):
+        one.release("judge", 1)
+    monkeypatch.undo()
+    with database.writing() as session:
+        session.execute(update(Claim).values(until=now()))
+    monkeypatch.setattr("tfhealth.store.claims._RENEW", timedelta(0))
+    one.renew()
+    assert [two.take("judge", key) for key in (1, 2)] == [True, False]
+
+
+def _away() -> None:
+    raise OperationalError("BEGIN", {}, Exception("the server closed the connection"))
+
+
+def test_what_a_database_that_was_away_broke_off_is_done_soon(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not rest like work that failed."""
+    begun: list[int] = []
+
+    def perform(means: Means, key: int) -> None:
+        begun.append(key)
+        if len(begun) == 1:
+            _away()
+        JUDGE.perform(means, key)
+
+    monkeypatch.setitem(KINDS, "judge", Kind(JUDGE.key, JUDGE.due, perform))
+    run_of({("loss", "total", "value"): [2.0, 1.0]}, folder=tmp_path / "run")
+    with serving(Settings(database=database.url, workers=1)) as address, Client(address) as client:
+        push(client, tmp_path / "run")
+        until(lambda: all(verdicts(database)), 40)
+    assert len(begun) == 2
 
 
 def test_work_that_always_fails_lets_others_have_their_turn(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, exists, update
+from sqlalchemy import ColumnElement, and_, delete, exists, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -28,6 +29,8 @@ def unclaimed(kind: str, key: InstrumentedAttribute[int], at: datetime) -> Colum
 class Claims:
     """What one worker has begun. Whoever dies without a word is thought dead after 20 seconds.
 
+    What a worker was done with while the database was away is free after as long: only what it does is renewed.
+
     Args:
         database: where claims stand.
     """
@@ -35,6 +38,7 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database, self._holder = database, uuid.uuid4().hex
         self._renewed = now()
+        self._lock, self._doing = threading.Lock(), set[tuple[str, int]]()
 
     def take(self, kind: str, key: int) -> bool:
         """Claim a piece of work; return whether it is ours."""
@@ -46,10 +50,16 @@ class Claims:
             index_elements=[Claim.kind, Claim.key], set_=values, where=Claim.until <= at
         ).returning(Claim.key)
         with self._database.writing() as session:
-            return session.scalar(taken) is not None
+            ours = session.scalar(taken) is not None
+        if ours:
+            with self._lock:
+                self._doing.add((kind, key))
+        return ours
 
     def release(self, kind: str, key: int, rest: timedelta | None = None) -> None:
         """Give a piece of work back; with `rest`, nobody begins it again before so much time is over."""
+        with self._lock:
+            self._doing.discard((kind, key))
         mine = and_(Claim.kind == kind, Claim.key == key, Claim.holder == self._holder)
         with self._database.writing() as session:
             if rest is None:
@@ -62,7 +72,9 @@ class Claims:
         at = now()
         if at - self._renewed < _RENEW:
             return
+        with self._lock:
+            doing = tuple_(Claim.kind, Claim.key).in_(sorted(self._doing))
         with self._database.writing() as session:
-            session.execute(update(Claim).where(Claim.holder == self._holder).values(until=at + _LASTS))
+            session.execute(update(Claim).where(doing, Claim.holder == self._holder).values(until=at + _LASTS))
             session.execute(delete(Claim).where(Claim.until < at - _FORGET))
         self._renewed = at

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from tfhealth.service import metrics
@@ -23,7 +24,9 @@ _LOG = logging.getLogger(__name__)
 _REST = timedelta(minutes=1)
 """Before what failed is begun again, by anybody."""
 _AGAIN = timedelta(seconds=1)
-"""Before what is still to be done after it was done is begun again."""
+"""Before what is still to be done after it was done, or was broken off, is begun again."""
+_AWAY = (RoomAwayError, OperationalError, InterfaceError)
+"""Says nothing about the work: the service stops, or the database is away."""
 
 KINDS: dict[str, Kind] = {"judge": JUDGE, "rejudge": REJUDGE, "deliver": DELIVER}
 
@@ -39,20 +42,26 @@ def due(session: Session, at: datetime, most: int) -> list[Task]:
 
 def perform(means: Means, claims: Claims, task: Task) -> None:
     """Do one thing, unless somebody else does it or it is not due; what fails rests, so that others have their turn."""
-    if not claims.take(task.kind, task.key):
-        return
+    try:
+        if claims.take(task.kind, task.key):
+            claims.release(task.kind, task.key, _done(means, task))
+    except _AWAY as error:
+        _LOG.warning("background work: %s %s is left as it is: %s", task.kind, task.key, error)
+
+
+def _done(means: Means, task: Task) -> timedelta | None:
+    """Do one thing; return how long it rests, if there is more of it to do."""
     try:
         if _is_due(means, task):
             with metrics.working(task.kind):
                 KINDS[task.kind].perform(means, task.key)
-        rest = _AGAIN if _is_due(means, task) else None
-    except RoomAwayError as error:
+        return _AGAIN if _is_due(means, task) else None
+    except _AWAY as error:
         _LOG.warning("background work: %s %s was broken off: %s", task.kind, task.key, error)
-        rest = _AGAIN
+        return _AGAIN
     except Exception:
         _LOG.exception("background work: %s %s failed; it is tried again in a minute", task.kind, task.key)
-        rest = _REST
-    claims.release(task.kind, task.key, rest)
+        return _REST
 
 
 def _is_due(means: Means, task: Task) -> bool:
