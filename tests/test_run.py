@@ -480,3 +480,26 @@ def test_two_readers_and_a_writer_at_once(tmp_path: Path):
         assert [rows_of(load(tmp_path)) for _ in range(2)] == [step + 1, step + 1]
     recorder.close()
     assert json.dumps(load(tmp_path).meta["status"]) == '"running"'
+
+
+LOOKER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(*connection.execute("SELECT count(*) FROM row").fetchone())
+connection.close()
+"""
+
+
+def test_whoever_records_keeps_its_locks_while_the_same_process_reads(tmp_path: Path):
+    """Another process that may write looks in after that: it throws away no journal that is still written to."""
+    recorder = Recorder(tmp_path)
+    site = Site("loss", "batch")
+    recorder.site(site, {})
+    layout = recorder.layout([Probe(site, "data")])
+    for step in range(2):
+        recorder.append(layout, np.array([step]), np.array([[1.0]]))
+        load(tmp_path)
+        command = [sys.executable, "-c", LOOKER, str(tmp_path / DATABASE)]
+        seen = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        assert (int(seen.stdout), rows_of(load(tmp_path))) == (step + 1, step + 1)
+    recorder.close()

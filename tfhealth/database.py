@@ -20,26 +20,28 @@ UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 def cut_off(database: Path) -> str:
     """Return what is missing at the end of a file that no journal completes, by the size in SQLite's own header."""
     journal = _beside(database, "-wal")
-    with database.open("rb") as file:
-        header = file.read(32)
-    if not header.startswith(b"SQLite format 3") or (journal.is_file() and journal.stat().st_size):
+    if journal.is_file() and journal.stat().st_size:
         return ""
-    whole = int.from_bytes(header[28:32], "big") * _page(header)
+    pages, page = _pages(database)
     size = database.stat().st_size
-    return f"cut off, {size} of {whole} bytes are there" if size < whole else ""
+    return f"cut off, {size} of {pages * page} bytes are there" if size < pages * page else ""
 
 
-def _page(header: bytes) -> int:
-    size = int.from_bytes(header[16:18], "big")
-    return 65536 if size == 1 else size
+def _pages(database: Path) -> tuple[int, int]:
+    """Return how many pages a file should have, and the bytes of one.
+
+    SQLite itself reads its header, since this process may be writing there: when anything else closes a file, the
+    system takes away the locks that SQLite holds, and another process would throw the write-ahead log away.
+    """
+    with closing(_connected(database, "immutable=1")) as connection:
+        pages, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
+    return pages, size
 
 
 def _whole_pages(database: Path) -> int:
     """Return the size of the file without a last page that is not whole; SQLite would read its rest as zeros."""
-    size = database.stat().st_size
-    with database.open("rb") as file:
-        page = _page(file.read(32))
-    return size - size % page if page and size > page else size
+    size, (_, page) = database.stat().st_size, _pages(database)
+    return size - size % page if size > page else size
 
 
 def _beside(database: Path, suffix: str) -> Path:
@@ -57,7 +59,7 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("SELECT 1 FROM meta").fetchone()
         except sqlite3.OperationalError:
             # A folder that may not be written, a file that was cut off, or a write that was killed: its journal
-            # belongs to the data.
+            # belongs to the data. Nobody writes there now, so a copy takes no locks away.
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="tfhealth-")))
             for suffix in ("", "-wal", "-journal"):
                 if _beside(database, suffix).is_file():
@@ -69,10 +71,9 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
 
 def _mode(database: Path) -> str:
     """Return how to open a file so that nothing is left beside it."""
-    with database.open("rb") as file:
-        write_ahead = file.read(20)[18:] == b"\2\2"
-    # Whoever writes in this mode has a write-ahead log, so without one the file stays as it is.
-    return "immutable=1" if write_ahead and not _beside(database, "-wal").exists() else "mode=ro"
+    # Whoever writes has a journal of the one or of the other kind, so without one the file stays as it is.
+    written = any(_beside(database, suffix).exists() for suffix in ("-wal", "-journal"))
+    return "mode=ro" if written else "immutable=1"
 
 
 def _connected(database: Path, mode: str) -> sqlite3.Connection:

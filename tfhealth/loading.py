@@ -39,8 +39,8 @@ def load(path: Path | str) -> Run:
         what = f"has no {DATABASE}" if folder.is_dir() else "does not exist"
         raise RunError(f"{folder}: not a run directory, it {what}. `tfhealth run` and HealthCallback print its path.")
     try:
-        cut = cut_off(database)
         with opened(database) as connection:
+            cut = cut_off(database)
             run = _read(connection, database.parent)
     except OSError as error:
         raise RunError(f"{database}: cannot be read ({error.strerror or error}).") from error
