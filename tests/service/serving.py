@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,3 +58,9 @@ def until(found: Callable[[], T], seconds: float = 60.0) -> T:
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.05)
     return answer
+
+
+def heard(lines: Iterator[str], most: int) -> list[str]:
+    """Return the next events of a page, until there are so many or no more will come."""
+    events = (line.removeprefix("event: ") for line in lines if line.startswith("event: "))
+    return list(islice(events, most))

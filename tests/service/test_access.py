@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_network
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.service.guarded import WRONG, Place, guarded
+from tests.service.serving import heard, until
 from tfhealth.service.peers import Peer, peer
 from tfhealth.service.settings import Settings
-from tfhealth.store.tables import Attempt, Login, Token
+from tfhealth.store.tables import Attempt, Login, StoredRun, Token
+from tfhealth.store.tables.base import now
 
 RUN = "0" * 32
 HERE = {"Origin": "http://127.0.0.1"}
@@ -92,6 +96,35 @@ def test_a_revoked_token_ends_at_once_with_its_logins(place: Place) -> None:
     assert place.ask("DELETE", f"/api/v1/tokens/{made['about']['id']}", "admin").json()["revoked"]
     assert place.ask("GET", "/projects/default/runs", made["token"]).status_code == 401
     assert place.ask("GET", "/projects/default/runs", headers=browser).status_code == 401
+
+
+@pytest.mark.parametrize("end", ["revoked", "expires"])
+def test_a_page_that_waits_ends_with_its_token(place: Place, end: str) -> None:
+    """It hears of a change, asks for it and is refused; whoever waits by a token that holds goes on waiting."""
+    made = place.ask("POST", "/api/v1/tokens", "admin", json={"name": end, "scope": "read"}).json()
+    run = hashlib.sha256(end.encode()).hexdigest()[:32]
+    page = f"/projects/default/runs/{run}"
+    assert place.ask("PUT", f"/api/v1{page}", "ingest", json={"after": 0, "meta": {}}).status_code == 200
+    until(lambda: place.ask("GET", f"/api/v1{page}", "read").json()["trouble"])
+    with waiting(place, page, made["token"]) as short, waiting(place, page, "read") as other:
+        assert (heard(short, 1), heard(other, 1)) == (["changed"], ["changed"])
+        with place.database.writing() as session:
+            session.execute(update(Token).where(Token.id == made["about"]["id"]).values({end: now()}))
+        assert heard(short, 9) == ["changed", "done"]
+        refused = place.ask("GET", f"{page}/live", made["token"], headers={"HX-Request": "true"})
+        assert (refused.status_code, refused.headers["hx-redirect"]) == (401, "/login")
+        for _ in range(2):
+            with place.database.writing() as session:
+                session.execute(update(StoredRun).where(StoredRun.id == run).values(changed=now()))
+            assert heard(other, 1) == ["changed"]
+
+
+@contextmanager
+def waiting(place: Place, page: str, token: str) -> Iterator[Iterator[str]]:
+    """Wait for what is new on a page; yield the lines that come."""
+    known = {"Authorization": f"Bearer {place.tokens.get(token, token)}"}
+    with httpx.stream("GET", f"{place.address}{page}/events", headers=known, timeout=60) as found:
+        yield found.iter_lines()
 
 
 def test_an_administrator_of_a_project_stays_in_it(place: Place) -> None:

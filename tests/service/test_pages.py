@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from itertools import islice
 
 import httpx
 import pytest
 from sqlalchemy import select, update
 
 from tests.helpers import run_of
-from tests.service.serving import serving, sqlite, until
+from tests.service.serving import heard, serving, sqlite, until
 from tfhealth.client import Client, push
 from tfhealth.store.database import Database, connected
 from tfhealth.store.tables import Chunk, Project, Rendering, StoredRun
@@ -224,9 +223,3 @@ def test_many_open_pages_hold_neither_threads_nor_connections(there, tmp_path):
         with there.database.writing() as session:
             session.execute(update(StoredRun).where(StoredRun.id == going).values(status="completed"))
         assert [heard(page, 2) for page in pages] == [["done"]] * 60
-
-
-def heard(lines: Iterator[str], most: int) -> list[str]:
-    """Return the next events of a page, until there are so many or no more will come."""
-    events = (line.removeprefix("event: ") for line in lines if line.startswith("event: "))
-    return list(islice(events, most))

@@ -26,12 +26,14 @@ class Caller:
         name: of the person or token.
         scope: what they may; admin may all.
         project: the slug of the only project that they may see; None: every project.
+        token: the number of their token; None: they came without one.
         login: whether they came by a cookie, and can log out.
     """
 
     name: str
     scope: Scope
     project: str | None = None
+    token: int | None = None
     login: bool = False
 
     def may(self, scope: Scope, project: str | None) -> bool:
@@ -84,7 +86,8 @@ def shown_token(service: Service, who: Peer, token: str) -> Token:
 
 
 def _of(token: Token, *, login: bool = False) -> Caller:
-    return Caller(token.name, cast(Scope, token.scope), token.project.slug if token.project else None, login)
+    project = token.project.slug if token.project else None
+    return Caller(token.name, cast(Scope, token.scope), project, token.id, login)
 
 
 def _check_origin(request: Request) -> None:

@@ -1,11 +1,11 @@
-"""Runs that open pages look at -> how far each is, asked of the database once a second for all of them together."""
+"""Runs that open pages look at -> how far each is, asked of the database once a second for all pages together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from tfhealth.store import tokens
 from tfhealth.store.database import Database
 from tfhealth.store.tables import StoredRun
 
@@ -49,7 +50,7 @@ def progress(session: Session, keys: Sequence[int]) -> dict[int, Progress]:
 
 
 class Watch:
-    """Tells pages of changes, however many they are, with one question a second; it must be made in the event loop.
+    """Tells pages of changes, however many they are, with one look a second; it must be made in the event loop.
 
     Args:
         database: which is asked.
@@ -58,24 +59,36 @@ class Watch:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._watched: Counter[int] = Counter()
+        self._tokens: Counter[int] = Counter()
         self._found: dict[int, Progress | None] = {}
+        self._ended: set[int] = set()
         self._asked = asyncio.Condition()
         self._task = asyncio.create_task(self._ask_again_and_again())
 
-    async def changes(self, key: int, seen: str, over: Callable[[], bool]) -> AsyncIterator[Progress]:
+    async def changes(
+        self, key: int, token: int | None, seen: str, over: Callable[[], bool]
+    ) -> AsyncIterator[Progress]:
         """Yield how far a run is whenever it has changed, until it is settled or gone.
+
+        When the token ends, a last change is told, so that the page asks and hears that it may not.
 
         Args:
             key: the run's number.
+            token: number of the token by which it is looked at; None: by none.
             seen: the mark of what is seen already.
             over: tells whether to end before that; asked once a second.
         """
+        shown = [] if token is None else [token]
         self._watched[key] += 1
+        self._tokens.update(shown)
         try:
             while True:
                 async with self._asked:
                     await self._asked.wait()
                 if over():
+                    return
+                if token in self._ended:
+                    yield Progress("", settled=True)
                     return
                 if key not in self._found:
                     continue  # this page came while the database was being asked
@@ -87,6 +100,7 @@ class Watch:
                     return
         finally:
             self._watched -= Counter([key])
+            self._tokens -= Counter(shown)
 
     async def close(self) -> None:
         """Stop asking."""
@@ -96,19 +110,20 @@ class Watch:
     async def _ask_again_and_again(self) -> None:
         while True:
             if keys := list(self._watched):
-                await self._ask(keys)
+                await self._ask(keys, list(self._tokens))
             await asyncio.sleep(_EVERY)
 
-    async def _ask(self, keys: Sequence[int]) -> None:
+    async def _ask(self, keys: Sequence[int], shown: Collection[int]) -> None:
         try:
-            found = await to_thread.run_sync(self._read, keys)
+            found, holding = await to_thread.run_sync(self._read, keys, shown)
         except SQLAlchemyError:  # a database that is being restarted
             _LOG.exception("pages: the database cannot be asked; trying again")
             return
         async with self._asked:
             self._found = {key: found.get(key) for key in keys}
+            self._ended = set(shown) - holding
             self._asked.notify_all()
 
-    def _read(self, keys: Sequence[int]) -> dict[int, Progress]:
+    def _read(self, keys: Sequence[int], shown: Collection[int]) -> tuple[dict[int, Progress], set[int]]:
         with self._database.reading() as session:
-            return progress(session, keys)
+            return progress(session, keys), tokens.holding(session, shown)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from tfhealth.store.tables import Login, Project, Token
@@ -16,6 +16,7 @@ from tfhealth.store.tables.base import now
 __all__ = [
     "digest_of",
     "has_admin",
+    "holding",
     "listed",
     "log_in",
     "log_out",
@@ -60,19 +61,21 @@ def make(session: Session, name: str, scope: str, project: Project | None, days:
 
 def valid(session: Session, digest: str) -> Token | None:
     """Return the token that has a digest, unless it has expired or was revoked."""
-    query = select(Token).where(Token.digest == digest).options(joinedload(Token.project))
-    found = session.scalar(query)
-    return found if found is not None and _holds(found) else None
+    return session.scalar(select(Token).where(Token.digest == digest, _holds()).options(joinedload(Token.project)))
 
 
-def _holds(token: Token) -> bool:
-    return token.revoked is None and (token.expires is None or token.expires > now())
+def _holds() -> ColumnElement[bool]:
+    return and_(Token.revoked.is_(None), or_(Token.expires.is_(None), Token.expires > now()))
+
+
+def holding(session: Session, numbers: Collection[int]) -> set[int]:
+    """Return the numbers of those tokens that have neither expired nor were revoked."""
+    return set(session.scalars(select(Token.id).where(Token.id.in_(numbers), _holds())))
 
 
 def has_admin(session: Session) -> bool:
     """Tell whether somebody may do all in every project."""
-    lasting = or_(Token.expires.is_(None), Token.expires > now())
-    query = select(Token.id).where(Token.scope == "admin", Token.project_id.is_(None), Token.revoked.is_(None), lasting)
+    query = select(Token.id).where(Token.scope == "admin", Token.project_id.is_(None), _holds())
     return session.scalar(query.limit(1)) is not None
 
 
@@ -103,11 +106,9 @@ def logged_in(session: Session, cookie: str) -> Token | None:
     query = (
         select(Token)
         .join(Login, Login.token_id == Token.id)
-        .where(Login.digest == digest_of(cookie), Login.expires > now())
-        .options(joinedload(Token.project))
+        .where(Login.digest == digest_of(cookie), Login.expires > now(), _holds())
     )
-    found = session.scalar(query)
-    return found if found is not None and _holds(found) else None
+    return session.scalar(query.options(joinedload(Token.project)))
 
 
 def log_out(session: Session, cookie: str) -> None:

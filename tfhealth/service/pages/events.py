@@ -30,19 +30,24 @@ async def events(
     seen: Annotated[str, Query(max_length=60)] = "",
     last_event_id: Annotated[str, Header()] = "",
 ) -> EventSourceResponse:
-    """Send `changed` for each change beyond what was seen, and `done` when none is to be expected any more."""
+    """Send `changed` for each change beyond what was seen, and `done` when none is to be expected any more.
+
+    A token that ends is the last change: the page asks for it, and is led to the login.
+    """
 
     def find() -> int:
         with service.database.reading() as session:
             return named_run(session, caller, project, run).key
 
     key, stopping = await run_in_threadpool(find), Event()
-    told = _events(service, key, last_event_id or seen, stopping)
+    told = _events(service, key, caller.token, last_event_id or seen, stopping)
     return EventSourceResponse(told, shutdown_event=stopping, shutdown_grace_period=_GRACE)
 
 
-async def _events(service: Service, key: int, seen: str, stopping: Event) -> AsyncIterator[ServerSentEvent]:
-    async for found in service.watch.changes(key, seen, stopping.is_set):
+async def _events(
+    service: Service, key: int, token: int | None, seen: str, stopping: Event
+) -> AsyncIterator[ServerSentEvent]:
+    async for found in service.watch.changes(key, token, seen, stopping.is_set):
         yield ServerSentEvent("", event="changed", id=found.mark)
     if not stopping.is_set():  # else the page asks again, and finds the service that comes after this one
         yield ServerSentEvent("", event="done")
