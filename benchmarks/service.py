@@ -41,8 +41,7 @@ from tfhealth.service.settings import Settings
 from tfhealth.store import finding, receiving, runs
 from tfhealth.store.database import connected
 from tfhealth.store.judging import Judged, curves, judge_name
-from tfhealth.store.tables import Chunk, FoundRule, Judgement, StoredRun
-from tfhealth.wire.delta import TABLES, Held, digest
+from tfhealth.store.tables import Base, Chunk, FoundRule, Judgement, StoredRun
 from tfhealth.wire.outgoing import Outgoing
 
 LAYERS, ROWS, PUTS = 20, 10, 10
@@ -68,7 +67,11 @@ def grown(rows):
             recorder.site(site, {"layer": "Dense", "output": False, "shape": [64, 64]}, place)
             probes += [Probe(site, name) for name in names]
     rng, layout = np.random.default_rng(0), recorder.layout(probes)
-    held, outgoing = Held(revision=0, rows=dict.fromkeys(TABLES, 0)), Outgoing()
+    receiver, run, outgoing = connected("sqlite://"), uuid.uuid4().hex, Outgoing()
+    Base.metadata.create_all(receiver.engine)
+    with receiver.writing() as session:
+        owner = finding.project(session, "default")
+        held = receiving.held(session, owner, run)
     for number in range(PUTS):
         recorder.append(layout, np.arange(number * rows, (number + 1) * rows), rng.normal(1, 0.1, (rows, len(probes))))
         recorder.epoch(number, number * rows, {"loss": 1 / (number + 1), "val_loss": 1.1 / (number + 1)})
@@ -77,11 +80,10 @@ def grown(rows):
         with recorder.lent() as connection:
             delta = outgoing.delta(connection, held)
         yield delta
-        rows_held = held.rows | {one.table: one.last for one in delta.stretches}
-        whole = {"meta": delta.meta, "sites": delta.sites and [one.model_dump() for one in delta.sites]}
-        digests = {name: digest(value) for name, value in whole.items() if value is not None}
-        held = held.model_copy(update={"revision": held.revision + 1, "rows": rows_held, **digests})
+        with receiver.writing() as session:
+            held = receiving.receive(session, owner, run, delta)
     recorder.close()
+    receiver.close()
 
 
 def body(delta):
