@@ -1,4 +1,4 @@
-"""A request's body -> a model, read within limits and checked against its digest before anything is believed."""
+"""A request's body, which the gate keeps within limits -> a model, once it is checked against its digest."""
 
 from __future__ import annotations
 
@@ -21,32 +21,19 @@ __all__ = ["TheDelta"]
 
 async def _delta(request: Request, caller: TheCaller, service: TheService) -> Delta:
     # The caller stands here so that nothing is read of whoever may not come in.
-    most = service.settings.largest_body
-    data = await _read(request, most)
+    try:
+        data = await request.body()
+    except ClientDisconnect:
+        raise HTTPException(400, "the request ended before its body did") from None
     _check_digest(request, data)
     encoding = request.headers.get("content-encoding", "identity")
     if encoding not in ("identity", "gzip"):
         raise HTTPException(415, "Content-Encoding must be gzip or left out")
     try:
-        return Delta.model_validate_json(_unpacked(data, most) if encoding == "gzip" else data)
+        return Delta.model_validate_json(_unpacked(data, service.settings.largest_body) if encoding == "gzip" else data)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from None
-
-
-async def _read(request: Request, most: int) -> bytes:
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        raise HTTPException(413, f"at most {most} bytes are taken")
-    data = bytearray()
-    try:
-        async for part in request.stream():
-            data += part
-            if len(data) > most:
-                raise HTTPException(413, f"at most {most} bytes are taken")
-    except ClientDisconnect:
-        raise HTTPException(400, "the request ended before its body did") from None
-    return bytes(data)
 
 
 def _check_digest(request: Request, data: bytes) -> None:
