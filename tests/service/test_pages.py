@@ -172,6 +172,19 @@ def test_rules_in_force_are_those_of_the_profile(there):
         session.execute(update(Project).values(profile=""))
 
 
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [
+        *(("runs", "Runs"), ("trend", "Trend"), ("rules", "Rules"), ("rules/GRAD005", "Rules")),
+        *(("settings", "Settings"), ("profile", "Settings"), ("webhooks", "Settings")),
+    ],
+)
+def test_the_navigation_says_where_one_is(there, page, section):
+    """One part of a project is the current one, also on pages below it."""
+    shown = text(there.pages.get(f"/projects/default/{page}"))
+    assert re.findall(r'aria-current="page">([^<]*)<', shown) == [section]
+
+
 def test_the_trend_names_what_is_found_most(there):
     """By the last runs or by weeks, and with words for every picture."""
     for span in ("last-24", "weeks-4", "nonsense"):

@@ -61,7 +61,7 @@ def test_what_would_change_is_seen_before_it_is_adopted(address: str) -> None:
 
     page = asked(address, f"/projects/default/trials/{number}").text
     assert "All 2 runs were judged." in page
-    assert f'<a href="/projects/default/runs/{changed[0]["run"]}">trial</a>' in page
+    assert f'<a href="/projects/default/runs/{changed[0]["run"]}"><bdi>trial</bdi></a>' in page
 
     assert asked(address, f"/projects/default/trials/{number}/adopt", "POST").status_code == 303
     assert asked(address, "/api/v1/projects/default/profile").json() == {"profile": OFF}

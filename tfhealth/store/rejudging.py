@@ -72,7 +72,10 @@ def trial(session: Session, found: Rejudgement) -> Trial:
             "made": done,
             "failed": _count(session, and_(made, Rejudged.trouble != "")),
             "changed": _count(session, and_(made, _CHANGED)),
-            "verdicts": [tuple(row) for row in session.execute(pairs.group_by(*columns).order_by(*columns))],
+            "verdicts": [
+                {"before": before, "verdict": verdict, "runs": runs}
+                for before, verdict, runs in session.execute(pairs.group_by(*columns).order_by(*columns))
+            ],
         }
     )
 

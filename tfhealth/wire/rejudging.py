@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["LONGEST_PROFILE", "ProfileFault", "ProfileText", "Trial", "TrialRun", "TrialRuns"]
+__all__ = ["LONGEST_PROFILE", "ProfileFault", "ProfileText", "Trial", "TrialRun", "TrialRuns", "TrialVerdicts"]
 
 LONGEST_PROFILE = 200_000
 """Characters of a profile."""
@@ -32,6 +32,14 @@ class ProfileFault(_Model):
     what: str = Field(description="what is wrong, and what is legal")
 
 
+class TrialVerdicts(_Model):
+    """How many runs had one verdict, and would have another or the same."""
+
+    before: str = Field(description="verdict in force; empty: never judged")
+    verdict: str = Field(description="verdict by the profile that is tried")
+    runs: int = Field(description="how many")
+
+
 class Trial(_Model):
     """A profile that is tried on a project's runs."""
 
@@ -42,8 +50,8 @@ class Trial(_Model):
     total: int = Field(description="runs that are judged")
     made: int = Field(description="how many of them were")
     failed: int = Field(description="how many of those could not be judged")
-    changed: int = Field(description="how many have another verdict or another leading cause")
-    verdicts: list[tuple[str, str, int]] = Field(description="verdict before, verdict now, how many runs")
+    changed: int = Field(description="how many have another verdict or leading cause, or could not be judged")
+    verdicts: list[TrialVerdicts] = Field(description="every pair of verdicts that there is")
 
 
 class TrialRun(_Model):
