@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Path, Request
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from tfhealth.service.peers import Peer, peer
 from tfhealth.service.state import Service, TheService
-from tfhealth.store import attempts, tokens
-from tfhealth.store.tables import Project, Token
+from tfhealth.store import attempts, finding, tokens
+from tfhealth.store.tables import Project, StoredRun, Token
 from tfhealth.wire.accounts import SLUG, Scope
+from tfhealth.wire.delta import IDENTITY
 
-__all__ = ["Caller", "Slug", "TheCaller", "checked_project", "cookie_name", "shown_token"]
+__all__ = ["Caller", "RunId", "Slug", "TheCaller", "checked_project", "checked_run", "cookie_name", "shown_token"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ TheCaller = Annotated[Caller, Depends(_caller)]
 """A parameter of this type is given who asks; a request that may not be made never gets that far."""
 
 Slug = Annotated[str, Path(pattern=SLUG, description="name of the project")]
+RunId = Annotated[str, Path(pattern=f"^{IDENTITY.pattern}$", description="identity of the run")]
 
 
 def checked_project(session: Session, caller: Caller, slug: str, scope: Scope) -> Project:
@@ -116,7 +117,20 @@ def checked_project(session: Session, caller: Caller, slug: str, scope: Scope) -
         raise HTTPException(404, "no such project")
     if not caller.may(scope, slug):
         raise HTTPException(403, f"this needs a token of scope {scope}")
-    found = session.scalar(select(Project).where(Project.slug == slug))
+    found = finding.existing(session, slug)
     if found is None:
         raise HTTPException(404, "no such project")
+    return found
+
+
+def checked_run(session: Session, caller: Caller, slug: str, run: str) -> StoredRun:
+    """Return a run that the caller may read, with its project.
+
+    Raises:
+        HTTPException: there is none that they may read.
+    """
+    owner = checked_project(session, caller, slug, "read")
+    found = finding.by_id(session, owner, run, joinedload(StoredRun.project))
+    if found is None:
+        raise HTTPException(404, "no such run")
     return found

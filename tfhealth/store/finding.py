@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.interfaces import ORMOption
 
 from tfhealth.store.tables import FoundRule, Project, StoredRun
 from tfhealth.wire.documents import RunFilter, RunPage, RunSummary
@@ -32,9 +33,10 @@ def existing(session: Session, slug: str) -> Project | None:
     return session.scalar(select(Project).where(Project.slug == slug))
 
 
-def by_id(session: Session, owner: Project, run_id: str) -> StoredRun | None:
-    """Return a project's run by its identity."""
-    return session.scalar(select(StoredRun).where(StoredRun.project_id == owner.id, StoredRun.id == run_id))
+def by_id(session: Session, owner: Project, run_id: str, *options: ORMOption, lock: bool = False) -> StoredRun | None:
+    """Return a project's run by its identity; with `lock`, nobody else changes it before the session ends."""
+    query = select(StoredRun).where(StoredRun.project_id == owner.id, StoredRun.id == run_id).options(*options)
+    return session.scalar(query.with_for_update() if lock else query)
 
 
 def summary(stored: StoredRun, slug: str) -> RunSummary:

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete
@@ -19,10 +20,13 @@ from tfhealth.store.receiving import packed
 from tfhealth.store.tables import FoundRule, Judgement, StoredRun
 from tfhealth.store.tables.base import now
 
-__all__ = ["BATCH_LOSS", "Judged", "curves", "judge_name", "keep"]
+__all__ = ["BATCH_LOSS", "DOUBT", "Judged", "curves", "judge_name", "keep"]
 
 BATCH_LOSS = "loss of each probed batch"
 """The name of the curve that Keras does not log."""
+
+DOUBT = timedelta(minutes=10)
+"""Before what could not be judged or written is tried again."""
 
 _POINTS = 200
 

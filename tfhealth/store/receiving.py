@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, cast, func, select, update
+from sqlalchemy import LargeBinary, cast, func, update
 from sqlalchemy.orm import Session
 
+from tfhealth.store import finding
 from tfhealth.store.tables import Chunk, Project, StoredRun
 from tfhealth.store.tables.base import now
 from tfhealth.wire.delta import HEADS, TABLES, Delta, Held, Stretch, digest
@@ -27,7 +28,7 @@ class GapError(ValueError):
 
 def held(session: Session, project: Project, run_id: str) -> Held:
     """Return what is held of a run; of one that is not known, nothing."""
-    found = _find(session, project, run_id, lock=False)
+    found = finding.by_id(session, project, run_id)
     return Held(revision=0, rows=dict.fromkeys(TABLES, 0)) if found is None else _held(found)
 
 
@@ -47,7 +48,7 @@ def receive(session: Session, project: Project, run_id: str, delta: Delta, perso
     Raises:
         GapError: rows between what is held and what is sent are missing.
     """
-    run = _find(session, project, run_id, lock=True)
+    run = finding.by_id(session, project, run_id, lock=True)
     if run is None:
         run = StoredRun(project_id=project.id, id=run_id, person=person, held={}, digests={}, revision=0)
         session.add(run)
@@ -62,11 +63,6 @@ def receive(session: Session, project: Project, run_id: str, delta: Delta, perso
         run.changed = now()
     session.flush()
     return _held(run)
-
-
-def _find(session: Session, project: Project, run_id: str, *, lock: bool) -> StoredRun | None:
-    query = select(StoredRun).where(StoredRun.project_id == project.id, StoredRun.id == run_id)
-    return session.scalar(query.with_for_update() if lock else query)
 
 
 def _held(run: StoredRun) -> Held:
@@ -102,12 +98,12 @@ def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
 
 def _take_head(run: StoredRun, delta: Delta) -> bool:
     """Keep what is sent whole and is other than what is held; return whether there was anything."""
-    sent = {name: value for name, value in delta.model_dump().items() if name in HEADS and value is not None}
-    new = {name: value for name, value in sent.items() if digest(value) != run.digests.get(name)}
-    if not new:
+    sent = {name: value for name, value in delta.model_dump(include=set[str](HEADS)).items() if value is not None}
+    digests = {name: digest(value) for name, value in sent.items()}
+    if digests.items() <= run.digests.items():
         return False
-    head = {**(unpacked(run.head) if run.head else {}), **new}
-    run.head, run.digests = packed(head), {**run.digests, **{name: digest(value) for name, value in new.items()}}
+    head = {**(unpacked(run.head) if run.head else {}), **sent}
+    run.head, run.digests = packed(head), {**run.digests, **digests}
     sites = (one for one in head.get("sites", ()) if (one["kind"], one["name"]) == ("fact", "model"))
     model = next((one["attributes"].get("name") for one in sites), "")
     summarize(run, head.get("meta", {}), model)

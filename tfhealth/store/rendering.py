@@ -6,19 +6,16 @@ import hashlib
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from tfhealth.store.database import Database
+from tfhealth.store.judging import DOUBT
 from tfhealth.store.tables import Rendering, StoredRun
 from tfhealth.store.tables.base import now
 
 __all__ = ["Document", "keep", "kept", "made_of"]
-
-_DOUBT = timedelta(minutes=10)
-"""Before what could not be made is tried again."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ def kept(database: Database, key: int, format: str, made_of: str) -> Document | 
     query = select(Rendering).where(Rendering.run_key == key, Rendering.format == format, Rendering.made_of == made_of)
     with database.reading() as session:
         found = session.scalar(query)
-    if found is None or (found.trouble and found.made < now() - _DOUBT):
+    if found is None or (found.trouble and found.made < now() - DOUBT):
         return None
     return Document(zlib.decompress(found.data), found.trouble)
 

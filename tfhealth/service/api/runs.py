@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from mimetypes import guess_type
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import Field
+from sqlalchemy import select
 
 from tfhealth.report.formats import FORMATS
-from tfhealth.service import metrics, reports
-from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
+from tfhealth.service import metrics
+from tfhealth.service.access import RunId, Slug, TheCaller, checked_project, checked_run
 from tfhealth.service.body import TheDelta
-from tfhealth.service.state import Service, TheService
+from tfhealth.service.downloads import MEDIA, download
+from tfhealth.service.state import TheService
 from tfhealth.service.tasks.task import Task
 from tfhealth.store import finding, receiving
 from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
-from tfhealth.wire.delta import IDENTITY, Delta, Held
+from tfhealth.wire.delta import Delta, Held
 from tfhealth.wire.documents import RunFilter, RunPage, RunSummary, WhoAmI
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
-
-RunId = Annotated[str, Path(pattern=f"^{IDENTITY.pattern}$", description="identity of the run")]
 
 
 @router.get("/whoami")
@@ -75,8 +73,7 @@ def put(project: Slug, run: RunId, delta: TheDelta, caller: TheCaller, service: 
             found = receiving.receive(session, owner, run, delta, caller.name)
         except receiving.GapError as error:
             raise HTTPException(409, str(error)) from None
-        stored = finding.by_id(session, owner, run)
-        key = stored.key if stored else 0
+        key = session.scalars(select(StoredRun.key).where(StoredRun.project_id == owner.id, StoredRun.id == run)).one()
     metrics.rows_received({stretch.table: len(stretch.rows) for stretch in delta.stretches})
     service.queue.defer(Task("judge", key))
     return found
@@ -86,51 +83,27 @@ def put(project: Slug, run: RunId, delta: TheDelta, caller: TheCaller, service: 
 def summary(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> RunSummary:
     """Return one run as lists show it."""
     with service.database.reading() as session:
-        owner = checked_project(session, caller, project, "read")
-        stored = finding.by_id(session, owner, run)
-        if stored is None:
-            raise HTTPException(404, "no such run")
-        return finding.summary(stored, project)
+        return finding.summary(checked_run(session, caller, project, run), project)
 
 
 @router.get("/projects/{project}/runs/{run}/result")
 def result(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> dict[str, Any]:
     """Return the verdict on a run, as `result.json` has it."""
     with service.database.reading() as session:
-        owner = checked_project(session, caller, project, "read")
-        stored = finding.by_id(session, owner, run)
-        judgement = session.get(Judgement, stored.key) if stored else None
+        judgement = session.get(Judgement, checked_run(session, caller, project, run).key)
         if judgement is None:
-            raise HTTPException(404, "no such run, or it was not judged yet")
+            raise HTTPException(404, "this run was not judged yet")
         return dict(unpacked(judgement.result))
 
 
 ReportFormat = Annotated[str, Query(pattern=f"^({'|'.join(FORMATS)})$", description="one of the report's formats")]
 
-_MEDIA = {name: guess_type(format.file)[0] or "text/markdown" for name, format in FORMATS.items()}
-
 
 @router.get(
     "/projects/{project}/runs/{run}/report",
     response_class=Response,
-    responses={200: {"content": {media: {} for media in _MEDIA.values()}}},
+    responses={200: {"content": {media: {} for media in MEDIA.values()}}},
 )
 async def report(project: Slug, run: RunId, format: ReportFormat, caller: TheCaller, service: TheService) -> Response:
     """Return the report on a run by its last verdict, as a file."""
-    stored, profile = await run_in_threadpool(_judged, service, caller, project, run)
-    found = await reports.report(service, stored, profile, format)
-    if found.trouble:
-        raise HTTPException(503, f"this report cannot be made: {found.trouble}", {"Retry-After": "600"})
-    name = f"{run}-{FORMATS[format].file}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": "sandbox"}
-    return Response(found.data, media_type=_MEDIA[format], headers=headers)
-
-
-def _judged(service: Service, caller: Caller, project: str, run: str) -> tuple[StoredRun, str]:
-    """Return a run that was judged, and its project's profile."""
-    with service.database.reading() as session:
-        owner = checked_project(session, caller, project, "read")
-        stored = finding.by_id(session, owner, run)
-        if stored is None or stored.judged_revision is None:
-            raise HTTPException(404, "no such run, or it was not judged yet")
-        return stored, owner.profile
+    return await download(service, caller, project, run, format, f"{run}-{FORMATS[format].file}")

@@ -9,8 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
-from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
-from tfhealth.service.pages.common import named_run
+from tfhealth.service.access import Caller, Slug, TheCaller, checked_project, checked_run
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.reports import compared, inside
 from tfhealth.service.state import Service, TheService
@@ -68,11 +67,11 @@ def _choose(request: Request, service: Service, caller: Caller, project: str, on
         raise HTTPException(400, "two runs are compared; choose them in the list of runs")
     with service.database.reading() as session:
         owner = checked_project(session, caller, project, "read")
-        run = named_run(session, caller, project, one)
+        run = checked_run(session, caller, project, one)
         found = listing.find(session, owner, listing.Wanted(model=run.model))
     return page(request, "choose.html.j2", project=project, run=run, others=[it for it in found.runs if it.id != one])
 
 
 def _named(service: Service, caller: Caller, project: str, ids: list[str]) -> list[StoredRun]:
     with service.database.reading() as session:
-        return [named_run(session, caller, project, one) for one in ids]
+        return [checked_run(session, caller, project, one) for one in ids]

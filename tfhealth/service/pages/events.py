@@ -10,8 +10,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.concurrency import run_in_threadpool
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from tfhealth.service.access import Slug, TheCaller
-from tfhealth.service.pages.common import RunId, named_run
+from tfhealth.service.access import RunId, Slug, TheCaller, checked_run
 from tfhealth.service.state import Service, TheService
 
 __all__ = ["router"]
@@ -37,7 +36,7 @@ async def events(
 
     def find() -> int:
         with service.database.reading() as session:
-            return named_run(session, caller, project, run).key
+            return checked_run(session, caller, project, run).key
 
     key, stopping = await run_in_threadpool(find), Event()
     told = _events(service, key, caller.token, last_event_id or seen, stopping)

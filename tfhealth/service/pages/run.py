@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 from sqlalchemy import select
 
-from tfhealth.service.access import Caller, Slug, TheCaller
-from tfhealth.service.pages.common import RunId, named_run
+from tfhealth.service.access import Caller, RunId, Slug, TheCaller, checked_run
+from tfhealth.service.downloads import download
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.pages.summary import summary
 from tfhealth.service.reports import inside, kept_report, report
 from tfhealth.service.state import Service, TheService
 from tfhealth.service.watching import Progress, progress
-from tfhealth.store.receiving import unpacked
 from tfhealth.store.rendering import Document
 from tfhealth.store.tables import Judgement, StoredRun
 
@@ -36,11 +34,6 @@ class _Seen:
     judgement: Judgement | None
     progress: Progress
     before: StoredRun | None
-
-
-_TYPES = {"html": "text/html", "pdf": "application/pdf", "json": "application/json", "md": "text/markdown"}
-_ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox"
-"""The policy of a report that is opened by itself; its own, in the document, names the one style that it has."""
 
 
 @router.get("/projects/{project}/runs/{run}")
@@ -66,33 +59,21 @@ async def whole(request: Request, project: Slug, run: RunId, caller: TheCaller, 
 
 
 @router.get("/projects/{project}/runs/{run}/report.{format}")
-async def download(
+async def file(
     project: Slug,
     run: RunId,
     format: Annotated[Literal["html", "pdf", "json", "md"], Path()],
     caller: TheCaller,
     service: TheService,
 ) -> Response:
-    """Return a report on a run as a file."""
-    seen = await run_in_threadpool(_look, service, caller, project, run)
-    if seen.judgement is None:
-        raise HTTPException(404, "not judged yet")
-    if format == "json":
-        data = json.dumps(unpacked(seen.judgement.result), indent=2).encode() + b"\n"
-    else:
-        found = await report(service, seen.run, seen.run.project.profile, format)
-        if found.trouble:
-            raise HTTPException(503, f"the report cannot be written: {found.trouble}", {"Retry-After": "600"})
-        data = found.data
-    headers = {"Content-Security-Policy": _ALONE, "X-Content-Type-Options": "nosniff"}
-    if format != "html":
-        headers["Content-Disposition"] = f'attachment; filename="tfhealth-{run[:8]}.{format}"'
-    return Response(data, headers=headers, media_type=_TYPES[format])
+    """Return a report on a run as a file; a browser opens HTML."""
+    name = "" if format == "html" else f"tfhealth-{run[:8]}.{format}"
+    return await download(service, caller, project, run, format, name)
 
 
 def _look(service: Service, caller: Caller, project: str, run: str) -> _Seen:
     with service.database.reading() as session:
-        stored = named_run(session, caller, project, run)
+        stored = checked_run(session, caller, project, run)
         earlier = (
             select(StoredRun)
             .where(StoredRun.project_id == stored.project_id, StoredRun.model == stored.model)
@@ -114,5 +95,4 @@ def _page(request: Request, project: str, seen: _Seen, found: Document | None) -
         summary=summary(seen.run, seen.judgement),
         document=Markup(document),  # noqa: S704 - our own document, in which everything foreign is escaped
         trouble=found.trouble if found is not None else "",
-        formats=tuple(_TYPES),
     )

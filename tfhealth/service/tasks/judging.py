@@ -11,7 +11,7 @@ from tfhealth.service import work
 from tfhealth.service.rooms import RoomError
 from tfhealth.service.tasks.task import Kind, Means
 from tfhealth.store import rejudging
-from tfhealth.store.judging import Judged, judge_name, keep
+from tfhealth.store.judging import DOUBT, Judged, judge_name, keep
 from tfhealth.store.notices import note
 from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
@@ -21,9 +21,6 @@ __all__ = ["JUDGE"]
 
 _REST = timedelta(seconds=10)
 """Between two judgements of a run that is going on."""
-
-_DOUBT = timedelta(minutes=10)
-"""Before a run whose judgement failed is judged again; what is received of it until then does not hasten it."""
 
 
 def _due(at: datetime) -> Select[int]:
@@ -72,11 +69,11 @@ def _take_ready(means: Means, key: int) -> bool:
 
 
 def _doubt(means: Means, key: int, trouble: str) -> None:
-    """Write down why a run could not be judged; it must not keep the others waiting."""
+    """Write down why a run could not be judged; it must not keep the others waiting, whatever is received of it."""
     with means.database.writing() as session:
         stored = session.get(StoredRun, key, with_for_update=True)
         if stored is not None:
-            stored.trouble, stored.doubtful_until, stored.changed = trouble[:1000], now() + _DOUBT, now()
+            stored.trouble, stored.doubtful_until, stored.changed = trouble[:1000], now() + DOUBT, now()
 
 
 JUDGE = Kind(StoredRun.key, _due, _perform)
