@@ -41,8 +41,7 @@ def store(session: Session, owner: Project, number: int, *rules: str, **known: A
     session.add(run)
     session.flush()
     for rule in rules:
-        words = {"title": f"Title of {rule}", "checklist": "", "verdict": "fail", "severity": "error"}
-        session.add(FoundRule(run_key=run.key, rule=rule, leading=rule == rules[0], **words))
+        session.add(FoundRule(run_key=run.key, rule=rule, title=f"Title of {rule}", leading=rule == rules[0]))
     session.flush()
 
 

@@ -16,7 +16,7 @@ from tests.service.sending import deltas
 from tfhealth.database import DATABASE, opened
 from tfhealth.store import finding, queue_schema, receiving, runs
 from tfhealth.store.database import Database, connected
-from tfhealth.store.tables import Base, Project, StoredRun
+from tfhealth.store.tables import Base, FoundRule, Project, StoredRun
 from tfhealth.wire.outgoing import identity
 
 
@@ -55,8 +55,10 @@ def test_a_difference_would_be_found(database: Database) -> None:
 
 
 def test_down_and_up_again_keeps_the_runs(database: Database, tmp_path: Path) -> None:
-    """The migration after the first tables is undone and done again; a run that was there is there, as it was."""
+    """The migrations after the first tables are undone and done again; a run that was there is there, as it was."""
     key = received(database, tmp_path / "run")
+    with database.writing() as session:
+        session.add(FoundRule(run_key=key, rule="GRAD005", title="NaN", leading=True))
     with database.migrating() as config:
         command.downgrade(config, "0001")
     assert queue_schema.SCHEMA not in inspect(database.engine).get_schema_names()
@@ -64,6 +66,7 @@ def test_down_and_up_again_keeps_the_runs(database: Database, tmp_path: Path) ->
     with database.reading() as session:
         run = runs.load(session, session.get_one(StoredRun, key))
         assert run.tables[0].values.tolist() == [[2.0], [1.0]]
+        assert [one.rule for one in session.scalars(select(FoundRule))] == ["GRAD005"]
 
 
 def test_down_to_nothing_and_up_again(database: Database) -> None:

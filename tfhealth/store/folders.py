@@ -172,7 +172,7 @@ def _enter(session: Session, found: _Found, read: _Read) -> bool:
         session.add(run)
     elif run.folder is None or (run.folder != found.folder and Path(run.folder, DATABASE).is_file()):
         return False
-    run.folder, run.held, run.size = found.folder, {"files": found.files}, found.files[0]
+    run.folder, run.held = found.folder, {"files": found.files}
     run.revision, run.changed = run.revision + 1, now()
     summarize(run, read.meta, read.model)
     session.flush()

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
@@ -90,18 +89,8 @@ def keep(session: Session, stored: StoredRun, judged: Judged) -> None:
 
 
 def _found(key: int, result: Result) -> list[FoundRule]:
-    found: dict[str, Any] = {}
-    for place, finding in enumerate(result.findings):
-        found.setdefault(
-            finding.rule,
-            FoundRule(
-                run_key=key,
-                rule=finding.rule,
-                title=finding.title,
-                checklist=finding.checklist,
-                verdict=finding.verdict,
-                severity=finding.severity,
-                leading=place == 0,
-            ),
-        )
-    return list(found.values())
+    titles = {finding.rule: finding.title for finding in result.findings}
+    return [
+        FoundRule(run_key=key, rule=rule, title=title, leading=place == 0)
+        for place, (rule, title) in enumerate(titles.items())
+    ]

@@ -54,7 +54,7 @@ def receive(session: Session, project: Project, run_id: str, delta: Delta, perso
         session.add(run)
         session.flush()
     if run.folder is not None:  # from now on it is what is sent, and no longer what lies in a folder here
-        run.folder, run.held, run.size = None, {}, 0
+        run.folder, run.held = None, {}
     taken = [_take(session, run, stretch) for stretch in delta.stretches]
     # What travels whole is replaced: by who knew what is there, and not by a delta that came late.
     heads = delta.after == run.revision and _take_head(run, delta)
@@ -92,7 +92,6 @@ def _take(session: Session, run: StoredRun, stretch: Stretch) -> bool:
     if not grown.rowcount:  # type: ignore[attr-defined] # SQLAlchemy's types do not know that this is an UPDATE
         session.add(Chunk(run_key=run.key, kind=stretch.table, first=have + 1, last=stretch.last, data=data))
     run.held = {**run.held, stretch.table: stretch.last}
-    run.size += len(data)
     return True
 
 

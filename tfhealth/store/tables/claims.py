@@ -18,7 +18,7 @@ class Claim(Base):
     Attributes:
         kind: of work.
         key: number of the row that it is about.
-        holder: the worker, 32 hexadecimal digits.
+        holder: the worker, 32 hexadecimal digits; empty: it rests.
         until: nobody else begins it before; who works on it moves this on.
     """
 

@@ -40,7 +40,6 @@ class StoredRun(Base):
         folder: the run directory that is read for it; null where its rows are in `chunk`.
         revision: grows with everything that is received.
         held: rows of each table that are held, without a gap; of a run in a folder, `files`: their sizes and times.
-        size: bytes that its rows take.
         head: meta data, sites, samples and summaries, compressed; `digests` says which.
         person: who sent it, by their token or their name at a proxy.
         judged_revision: the revision that the judgement is of; null before the first.
@@ -69,9 +68,7 @@ class StoredRun(Base):
     revision: Mapped[int] = mapped_column(default=0)
     held: Mapped[dict[str, Any]] = mapped_column(default=dict)
     digests: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    size: Mapped[int] = mapped_column(default=0)
-    received: Mapped[datetime] = mapped_column(default=now)
-    changed: Mapped[datetime] = mapped_column(default=now, index=True)
+    changed: Mapped[datetime] = mapped_column(default=now)
 
     name: Mapped[str] = mapped_column(String(200), default="")
     status: Mapped[str] = mapped_column(String(20), default="running")
@@ -82,7 +79,7 @@ class StoredRun(Base):
     steps: Mapped[int] = mapped_column(default=0)
 
     judged_revision: Mapped[int | None]
-    judged_by: Mapped[str] = mapped_column(String(64), default="", index=True)
+    judged_by: Mapped[str] = mapped_column(String(64), default="")
     verdict: Mapped[str] = mapped_column(String(20), default="")
     cause: Mapped[str] = mapped_column(String(60), default="")
     cause_title: Mapped[str] = mapped_column(Text, default="")
@@ -142,9 +139,6 @@ class FoundRule(Base):
     run_key: Mapped[int] = mapped_column(ForeignKey("run.key", ondelete="CASCADE"), primary_key=True)
     rule: Mapped[str] = mapped_column(String(60), primary_key=True)
     title: Mapped[str] = mapped_column(Text)
-    checklist: Mapped[str] = mapped_column(String(80))
-    verdict: Mapped[str] = mapped_column(String(20))
-    severity: Mapped[str] = mapped_column(String(20))
     leading: Mapped[bool]
 
 
@@ -152,7 +146,7 @@ class Rendering(Base):
     """A report that was made of a run, kept until the run or its judgement changes.
 
     Attributes:
-        format: html, pdf, md, or compare: beside an earlier run.
+        format: one of the report's formats but json, which is the judgement; or compare: beside an earlier run.
         made_of: what tells apart all that it can be made of, as `rendering.made_of` says.
         made: when.
         trouble: why it could not be made; empty where it could.
