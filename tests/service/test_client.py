@@ -41,6 +41,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         (RunFilter(verdict="fail", since=BEGAN + timedelta(days=2), until=BEGAN + timedelta(days=6)), [4, 2]),
         (RunFilter(model="net_1"), [4, 1]),
         (RunFilter(text="ET_2"), [5, 2]),
+        (RunFilter(text="net_1 trial"), [4, 1]),
         (RunFilter(text="%"), []),
         (RunFilter(status="running"), []),
         (RunFilter(person="somebody"), []),

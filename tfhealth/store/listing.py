@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from tfhealth.store.tables import FoundRule, Project, StoredRun
@@ -47,6 +47,7 @@ class Listed(NamedTuple):
     model: str
     person: str
     started: datetime
+    ended: datetime | None
     steps: int
     verdict: str
     cause: str
@@ -63,6 +64,7 @@ class Wanted:
         cause: rule of the leading finding.
         found: rule of any finding.
         text: words that all stand somewhere in a name, an identity, a model, a person or a cause.
+        since, until: it began then or later, and earlier; None does not matter.
         sort: a name of `SORTS`; with a hyphen before it, the other way round.
         page: from 1.
     """
@@ -74,6 +76,8 @@ class Wanted:
     model: str = ""
     person: str = ""
     text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
     sort: str = "-started"
     page: int = 1
 
@@ -85,10 +89,12 @@ class Found:
     Attributes:
         runs: those of this page.
         total: how many there are on all pages.
+        next: what to ask the next page by, the latest runs first; empty: this is the last one.
     """
 
     runs: Sequence[Listed]
     total: int
+    next: str
 
     @property
     def pages(self) -> int:
@@ -105,13 +111,29 @@ class Choices:
     persons: Sequence[str]
 
 
-def find(session: Session, owner: Project, wanted: Wanted) -> Found:
-    """Return the page of runs that is wanted; beyond the last one there are none."""
+def find(session: Session, owner: Project, wanted: Wanted, after: str = "", most: int = PAGE) -> Found:
+    """Return the page of runs that is wanted; beyond the last one there are none.
+
+    Args:
+        session: one that reads.
+        owner: the project.
+        wanted: which runs, in which order, and which page of them.
+        after: `next` of the page before, where the latest come first; runs that were received meanwhile move nothing.
+        most: runs on a page.
+
+    Raises:
+        ValueError: `after` is no such thing.
+    """
     conditions = _conditions(owner, wanted)
     total = session.scalar(select(func.count()).select_from(StoredRun).where(*conditions)) or 0
-    query = select(*(getattr(StoredRun, name) for name in Listed._fields)).where(*conditions)
-    rows = session.execute(query.order_by(*_order(wanted.sort)).limit(PAGE).offset(PAGE * (wanted.page - 1)))
-    return Found([Listed(*row) for row in rows], total)
+    query = select(*(getattr(StoredRun, name) for name in Listed._fields), StoredRun.key).where(*conditions)
+    if after:
+        query = query.where(_behind(after))
+    query = query.order_by(*_order(wanted.sort)).limit(most + 1).offset(most * (wanted.page - 1))
+    rows = session.execute(query).all()
+    last = rows[most - 1] if len(rows) > most else None
+    following = f"{last.started.isoformat()}~{last.key}" if last is not None else ""
+    return Found([Listed(*own) for *own, _ in rows[:most]], total, following)
 
 
 def choices(session: Session, owner: Project) -> Choices:
@@ -136,9 +158,25 @@ def _conditions(owner: Project, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.found:
         found.append(StoredRun.key.in_(select(FoundRule.run_key).where(FoundRule.rule == wanted.found)))
     places = (StoredRun.name, StoredRun.id, StoredRun.model, StoredRun.person, StoredRun.cause, StoredRun.cause_title)
+    if wanted.since is not None:
+        found.append(StoredRun.started >= wanted.since)
+    if wanted.until is not None:
+        found.append(StoredRun.started < wanted.until)
     for word in wanted.text.split()[:_MOST_WORDS]:
         found.append(or_(*(place.icontains(word, autoescape=True) for place in places)))
     return found
+
+
+def _behind(after: str) -> ColumnElement[bool]:
+    """Return the condition that a run comes after a place in the list that has the latest first."""
+    said, _, key = after.partition("~")
+    if not key.isdecimal() or len(key) > 18:
+        raise ValueError("no place in a list of runs")
+    try:
+        started = datetime.fromisoformat(said).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no place in a list of runs") from None
+    return or_(StoredRun.started < started, and_(StoredRun.started == started, StoredRun.key < int(key)))
 
 
 def _order(sort: str) -> list[ColumnElement[Any]]:

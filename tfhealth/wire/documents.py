@@ -1,4 +1,4 @@
-"""What the REST API gives beside deltas: both the server and the client speak by these models."""
+"""Who asks, and runs in lists, as the REST API says it: both the server and the client speak by these models."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class RunFilter(_Model):
     rule: Text | None = Field(None, description="a rule that found something, leading or not")
     model: Text | None = Field(None, description="name of the model")
     person: Text | None = Field(None, description="who sent it")
-    text: Text | None = Field(None, description="part of the name of the run, of the model or of the person")
+    text: Text | None = Field(
+        None, description="words that all stand somewhere in its name, id, model, person or cause"
+    )
     since: Moment | None = Field(None, description="began then or later")
     until: Moment | None = Field(None, description="began earlier")
 

@@ -15,7 +15,8 @@ from tfhealth.service.body import TheDelta
 from tfhealth.service.downloads import MEDIA, download
 from tfhealth.service.state import TheService
 from tfhealth.service.tasks.task import Task
-from tfhealth.store import finding, receiving
+from tfhealth.store import finding, listing, receiving
+from tfhealth.store.listing import Listed, Wanted
 from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.wire.delta import Delta, Held
@@ -45,9 +46,16 @@ def runs(project: Slug, asked: Annotated[_Listed, Query()], caller: TheCaller, s
     with service.database.reading() as session:
         owner = checked_project(session, caller, project, "read")
         try:
-            return finding.page(session, owner, asked, asked.after, asked.most)
+            found = listing.find(session, owner, _wanted(asked), asked.after, asked.most)
         except ValueError:
             raise HTTPException(422, "after: must be `next` of a page of this list") from None
+    shown = [RunSummary(project=project, **one._asdict()) for one in found.runs]
+    return RunPage(runs=shown, total=found.total, next=found.next or None)
+
+
+def _wanted(asked: RunFilter) -> Wanted:
+    own = {name: value for name in RunFilter.model_fields if (value := getattr(asked, name)) is not None}
+    return Wanted(found=own.pop("rule", ""), **own)
 
 
 @router.get("/projects/{project}/runs/{run}/held")
@@ -83,7 +91,8 @@ def put(project: Slug, run: RunId, delta: TheDelta, caller: TheCaller, service: 
 def summary(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> RunSummary:
     """Return one run as lists show it."""
     with service.database.reading() as session:
-        return finding.summary(checked_run(session, caller, project, run), project)
+        stored = checked_run(session, caller, project, run)
+        return RunSummary(project=project, **{name: getattr(stored, name) for name in Listed._fields})
 
 
 @router.get("/projects/{project}/runs/{run}/result")
