@@ -20,7 +20,7 @@ import pytest
 from tests.helpers import run_of
 from tests.service.serving import until
 from tfhealth.cli import main
-from tfhealth.client.api import SERVER, TOKEN
+from tfhealth.destination import SERVER, TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS = re.compile(r"tfh_[\w-]{30,}")

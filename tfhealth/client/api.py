@@ -13,13 +13,13 @@ from urllib.parse import quote
 import requests
 from pydantic import BaseModel, ValidationError
 
-from tfhealth.destination import SERVER, TOKEN, destination
+from tfhealth.destination import destination
 from tfhealth.errors import Error
 from tfhealth.result import Result
 from tfhealth.wire.delta import Delta, Held
 from tfhealth.wire.documents import RunFilter, RunPage, RunSummary, WhoAmI
 
-__all__ = ["SERVER", "TOKEN", "Client", "ServerError"]
+__all__ = ["Client", "ServerError"]
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -14,7 +14,7 @@ from tfhealth.service.tasks.task import Means, Task
 from tfhealth.store.claims import Claims
 from tfhealth.store.tables.base import now
 
-__all__ = ["IdleQueue", "LocalQueue", "Queue", "queue_for"]
+__all__ = ["IdleQueue", "LocalQueue", "Queue", "closing", "queue_for"]
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 2.0  # seconds in which nothing is begun after the database failed

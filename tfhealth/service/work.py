@@ -1,4 +1,4 @@
-"""What is done to a run in a process apart: judge it, and write its report."""
+"""What is done in a process apart: judge a run, write its report, compare two, and read a profile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.wire.rejudging import ProfileFault
 
-__all__ = ["faults", "judge", "render"]
+__all__ = ["compare", "faults", "judge", "render"]
 
 
 def judge(url: str, key: int, profile: str) -> Judged:

@@ -34,11 +34,11 @@ def begin(session: Session, project: Project, profile: str, person: str) -> Reju
     found = Rejudgement(project_id=project.id, profile=profile, person=person)
     session.add(found)
     session.flush()
-    empty = literal("")
-    runs = select(literal(found.id), StoredRun.key, StoredRun.verdict, StoredRun.cause, empty, empty, empty)
-    names = ["rejudgement_id", "run_key", "verdict_before", "cause_before", "verdict", "cause", "trouble"]
+    runs = select(literal(found.id), StoredRun.key)
     here = and_(StoredRun.project_id == project.id, StoredRun.revision > 0)
-    session.execute(insert(Rejudged).from_select(names, runs.where(here).order_by(StoredRun.started.desc())))
+    session.execute(
+        insert(Rejudged).from_select(["rejudgement_id", "run_key"], runs.where(here).order_by(StoredRun.started.desc()))
+    )
     return found
 
 

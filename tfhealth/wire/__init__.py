@@ -1,1 +1,1 @@
-"""What travels between a run's file and a server: stretches of its rows, and what the other side has."""
+"""What travels between a server and whoever speaks to it: deltas of runs, and every other document of the REST API."""

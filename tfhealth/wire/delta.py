@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 __all__ = [
-    *("COLUMNS", "HEADS", "IDENTITY", "LONGEST", "TABLES"),
+    *("BINARY", "COLUMNS", "HEADS", "IDENTITY", "LONGEST", "TABLES"),
     *("Delta", "Head", "Held", "SampleRow", "SiteRow", "Stretch", "SummaryRow", "Table", "digest"),
 ]
 

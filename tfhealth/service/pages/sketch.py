@@ -1,4 +1,4 @@
-"""Curves and bars -> plain numbers of small pictures, which templates draw as SVG in the colors of the page."""
+"""Curves, and where findings began -> plain numbers of small pictures, which a template draws as SVG."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from tfhealth.report.words import clean, number, shorten
 from tfhealth.store.judging import BATCH_LOSS
 
-__all__ = ["HEIGHT", "WIDTH", "Curve", "Mark", "Sketch", "sketches"]
-
-WIDTH, HEIGHT = 360, 140
-"""Of a sketch, in its own units."""
+__all__ = ["Curve", "Mark", "Sketch", "sketches"]
 
 Points = Sequence[Sequence[float | None]]
 
