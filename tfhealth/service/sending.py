@@ -14,10 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from tfhealth import __version__
 from tfhealth.errors import Error
+from tfhealth.wire.notices import LONGEST_URL
 
-__all__ = ["LONGEST_URL", "SendingError", "checked", "send"]
+__all__ = ["SendingError", "checked", "send"]
 
-LONGEST_URL = 2000
 _SECONDS = 10.0
 _ANSWER = 1000  # bytes of an answer that are looked at
 _PORTS = {"http": 80, "https": 443}

@@ -22,7 +22,7 @@ from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.wire.rejudging import ProfileFault
 
-__all__ = ["compare", "faults", "judge", "render"]
+__all__ = ["checklist", "compare", "faults", "judge", "render"]
 
 
 def judge(url: str, key: int, profile: str) -> Judged:
@@ -38,7 +38,7 @@ def judge(url: str, key: int, profile: str) -> Judged:
         RuleError: the profile is none.
     """
     run, revision = _run(url, key)
-    return Judged(revision, judge_name(profile), evaluate(_checklist(profile), run), curves(run))
+    return Judged(revision, judge_name(profile), evaluate(checklist(profile), run), curves(run))
 
 
 def render(url: str, key: int, profile: str, format: str) -> bytes:
@@ -59,7 +59,7 @@ def render(url: str, key: int, profile: str, format: str) -> bytes:
     if judgement is None:
         raise RunError("not judged yet")
     result = Result.model_validate(unpacked(judgement.result))
-    return FORMATS[format].make(Source(result, run, _checklist(profile)))
+    return FORMATS[format].make(Source(result, run, checklist(profile)))
 
 
 def compare(url: str, before: int, after: int, profile: str) -> bytes:
@@ -75,9 +75,9 @@ def compare(url: str, before: int, after: int, profile: str) -> bytes:
         RunError: there is no such run, or it cannot be read.
         RuleError: the profile is none.
     """
-    checklist = _checklist(profile)
+    rules = checklist(profile)
     runs = [_run(url, key)[0] for key in (before, after)]
-    sides = [comparison.Judged(run, evaluate(checklist, run)) for run in runs]
+    sides = [comparison.Judged(run, evaluate(rules, run)) for run in runs]
     return comparisons.FORMATS["html"].make(comparisons.Source(comparison.compare(*sides)))
 
 
@@ -104,5 +104,10 @@ def _database(url: str) -> Database:
 
 
 @functools.lru_cache(8)
-def _checklist(profile: str) -> Checklist:
+def checklist(profile: str) -> Checklist:
+    """Return the rules that a project's profile puts in force.
+
+    Raises:
+        RuleError: the profile is none.
+    """
     return loader.sent(profile)

@@ -1,14 +1,18 @@
-"""A name -> the project, or a project's run, that has it."""
+"""A name -> the project, or a project's run, that has it; and every project there is."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.interfaces import ORMOption
 
 from tfhealth.store.tables import Project, StoredRun
 
-__all__ = ["DEFAULT_PROJECT", "by_id", "existing", "project"]
+__all__ = ["DEFAULT_PROJECT", "by_id", "existing", "project", "projects"]
 
 DEFAULT_PROJECT = "default"
 """The project that is there from the beginning."""
@@ -27,6 +31,24 @@ def project(session: Session, slug: str) -> Project:
 def existing(session: Session, slug: str) -> Project | None:
     """Return a project, if there is one of that name."""
     return session.scalar(select(Project).where(Project.slug == slug))
+
+
+class ListedProject(NamedTuple):
+    """What a list shows of a project; `last` is when the latest of its runs began."""
+
+    slug: str
+    created: datetime
+    runs: int
+    last: datetime | None
+
+
+def projects(session: Session, only: str | None) -> Sequence[ListedProject]:
+    """Return every project, or the only one that is meant, by name."""
+    runs = (func.count(StoredRun.key), func.max(StoredRun.started))
+    query = select(Project.slug, Project.created, *runs).outerjoin(StoredRun, StoredRun.project_id == Project.id)
+    if only is not None:
+        query = query.where(Project.slug == only)
+    return [ListedProject(*row) for row in session.execute(query.group_by(Project.id).order_by(Project.slug))]
 
 
 def by_id(session: Session, owner: Project, run_id: str, *options: ORMOption, lock: bool = False) -> StoredRun | None:

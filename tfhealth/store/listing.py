@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from tfhealth.store.tables import FoundRule, Project, StoredRun
+from tfhealth.wire.documents import Status, Verdict
 
 __all__ = ["PAGE", "SORTS", "STATUSES", "VERDICTS", "Choices", "Found", "Listed", "Wanted", "choices", "find"]
 
 PAGE = 50
 """Runs on one page."""
 
-VERDICTS = ("fail", "warn", "not_measured", "pass")
+VERDICTS: tuple[str, ...] = get_args(Verdict)
 """Every verdict on a run, the worst first."""
 
-STATUSES = ("running", "completed", "interrupted", "failed")
+STATUSES: tuple[str, ...] = get_args(Status)
 """Everything that a run says of how it goes."""
 
 _MOST_WORDS = 8

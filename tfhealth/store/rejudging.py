@@ -43,7 +43,7 @@ def begin(session: Session, project: Project, profile: str, person: str) -> Reju
 
 
 def find(session: Session, project: Project, number: int, *, lock: bool = False) -> Rejudgement | None:
-    """Return a trial of a project."""
+    """Return a trial of a project; with `lock`, nobody else changes it before the session ends."""
     query = select(Rejudgement).where(Rejudgement.project_id == project.id, Rejudgement.id == number)
     return session.scalar(query.with_for_update() if lock else query)
 
@@ -96,36 +96,29 @@ def changes(session: Session, found: Rejudgement, first: int, most: int) -> Tria
     )
 
 
-def adopt(session: Session, project: Project, number: int) -> Rejudgement | None:
+def adopt(session: Session, project: Project, found: Rejudgement) -> None:
     """Make a profile that was tried the project's; every run becomes due, and those judged by it keep that verdict.
 
     Raises:
         StateError: it is not done yet, or was adopted or dropped before.
     """
-    found = find(session, project, number, lock=True)
-    if found is None:
-        return None
     state = trial(session, found).state
     if state != "done":
         raise StateError(f"this trial is {state}; only one that is done can be adopted")
     project.profile, found.state = found.profile, "adopted"
     runs = update(StoredRun).where(StoredRun.project_id == project.id)
     session.execute(runs.values(judged_revision=None, doubtful_until=None))
-    return found
 
 
-def drop(session: Session, project: Project, number: int) -> Rejudgement | None:
+def drop(session: Session, project: Project, found: Rejudgement) -> None:
     """Forget a trial.
 
     Raises:
         StateError: it was adopted or dropped before.
     """
-    found = find(session, project, number, lock=True)
-    if found is not None:
-        if found.state != "open":
-            raise StateError(f"this trial is {found.state} already")
-        _drop(session, found)
-    return found
+    if found.state != "open":
+        raise StateError(f"this trial is {found.state} already")
+    _drop(session, found)
 
 
 def _forget(session: Session, project: Project) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from tfhealth.wire.model import Model
 
 __all__ = ["SLUG", "MadeToken", "NewProject", "NewToken", "ProjectSummary", "Scope", "TokenSummary"]
 
@@ -16,11 +18,7 @@ SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 """What the name of a project looks like."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProjectSummary(_Model):
+class ProjectSummary(Model):
     """One project."""
 
     name: str = Field(description="its name, as it stands in addresses")
@@ -28,7 +26,7 @@ class ProjectSummary(_Model):
     created: datetime = Field(description="UTC")
 
 
-class NewProject(_Model):
+class NewProject(Model):
     """A project to be made."""
 
     name: str = Field(
@@ -36,7 +34,7 @@ class NewProject(_Model):
     )
 
 
-class TokenSummary(_Model):
+class TokenSummary(Model):
     """One token, without itself."""
 
     id: int = Field(description="its number")
@@ -49,7 +47,7 @@ class TokenSummary(_Model):
     revoked: datetime | None = Field(description="UTC; null: it was not")
 
 
-class NewToken(_Model):
+class NewToken(Model):
     """A token to be made."""
 
     name: str = Field(min_length=1, max_length=200, description="whose it is, or what for")
@@ -65,7 +63,7 @@ class NewToken(_Model):
         return name.strip()
 
 
-class MadeToken(_Model):
+class MadeToken(Model):
     """A token that was made; this is the only time that it is shown."""
 
     token: str = Field(description="the token itself")

@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
+
+from tfhealth.wire.model import Model
 
 __all__ = [
     *("BINARY", "COLUMNS", "HEADS", "IDENTITY", "LONGEST", "TABLES"),
@@ -71,11 +73,7 @@ BINARY = {table: tuple(check is _base64 for check in checks.values()) for table,
 """Which columns of a table are bytes, and travel in base64."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Stretch(_Model):
+class Stretch(Model):
     """Rows of one table that follow each other."""
 
     table: Table = Field(description="the table of the run's file")
@@ -101,7 +99,7 @@ class Stretch(_Model):
         return self.first + len(self.rows) - 1
 
 
-class SiteRow(_Model):
+class SiteRow(Model):
     """One site with its attributes."""
 
     id: int = Field(ge=1, le=2**53, description="its number, by which layouts name it")
@@ -111,7 +109,7 @@ class SiteRow(_Model):
     attributes: dict[str, JsonValue] = Field(description="what is known of it")
 
 
-class SummaryRow(_Model):
+class SummaryRow(Model):
     """What all batches so far had in common at a site."""
 
     kind: str = Field(max_length=200, description="kind of site")
@@ -126,7 +124,7 @@ class SampleRow(SummaryRow):
     step: int = Field(ge=-(2**53), le=2**53, description="steps taken before it")
 
 
-class Delta(_Model):
+class Delta(Model):
     """What a sender has of a run beyond what the receiver said that it holds."""
 
     after: int = Field(ge=0, le=2**53, description="the receiver's revision that this goes on from")
@@ -137,7 +135,7 @@ class Delta(_Model):
     stretches: list[Stretch] = Field(default_factory=list, max_length=64, description="rows that are new")
 
 
-class Held(_Model):
+class Held(Model):
     """What a receiver has of a run."""
 
     revision: int = Field(description="grows by one with every delta that is taken; 0: the run is not known")

@@ -5,9 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
-__all__ = ["RunFilter", "RunPage", "RunSummary", "WhoAmI"]
+from tfhealth.wire.accounts import Scope
+from tfhealth.wire.model import Model
+
+__all__ = ["RunFilter", "RunPage", "RunSummary", "Status", "Verdict", "WhoAmI"]
+
+Verdict = Literal["fail", "warn", "not_measured", "pass"]
+"""On a run, the worst first."""
+
+Status = Literal["running", "completed", "interrupted", "failed"]
+"""How a run goes, or how it ended."""
 
 
 def _utc(value: datetime) -> datetime:
@@ -21,19 +30,15 @@ Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WhoAmI(_Model):
+class WhoAmI(Model):
     """Who asks, as the server sees it."""
 
     name: str = Field(description="of the token or the person; empty where nobody has to say")
-    scope: Literal["ingest", "read", "admin"] = Field(description="what they may do")
+    scope: Scope = Field(description="what they may do")
     project: str = Field(description="the project that is meant where none is named")
 
 
-class RunSummary(_Model):
+class RunSummary(Model):
     """One run in a list."""
 
     project: str = Field(description="name of its project")
@@ -51,11 +56,11 @@ class RunSummary(_Model):
     trouble: str = Field(description="why it could not be judged the last time; empty where it could")
 
 
-class RunFilter(_Model):
+class RunFilter(Model):
     """Which runs of a project are meant; what is left out does not matter."""
 
-    verdict: Literal["pass", "warn", "fail", "not_measured"] | None = Field(None, description="the verdict")
-    status: Literal["running", "completed", "interrupted", "failed"] | None = Field(None, description="how it ended")
+    verdict: Verdict | None = Field(None, description="the verdict")
+    status: Status | None = Field(None, description="how it ended")
     cause: Text | None = Field(None, description="rule of the leading finding")
     rule: Text | None = Field(None, description="a rule that found something, leading or not")
     model: Text | None = Field(None, description="name of the model")
@@ -67,7 +72,7 @@ class RunFilter(_Model):
     until: Moment | None = Field(None, description="began earlier")
 
 
-class RunPage(_Model):
+class RunPage(Model):
     """One page of a list of runs."""
 
     runs: list[RunSummary] = Field(description="the runs of this page, the latest first")

@@ -5,25 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-__all__ = ["NewWebhook", "Shape", "Told", "WebhookInfo"]
+from tfhealth.wire.model import Model
+
+__all__ = ["LONGEST_URL", "NewWebhook", "Shape", "Told", "WebhookInfo"]
+
+LONGEST_URL = 2000
+"""Characters of an address."""
 
 Shape = Literal["json", "slack"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NewWebhook(_Model):
+class NewWebhook(Model):
     """An address that is to be told of a project's runs."""
 
-    url: str = Field(min_length=1, max_length=2000, description="where to; http or https")
+    url: str = Field(min_length=1, max_length=LONGEST_URL, description="where to; http or https")
     shape: Shape = Field("json", description="how it is told")
 
 
-class Told(_Model):
+class Told(Model):
     """The last thing that an address was, or was to be, told."""
 
     event: str = Field(description="critical or ended")
@@ -34,7 +35,7 @@ class Told(_Model):
     trouble: str = Field(description="why it was not taken the last time")
 
 
-class WebhookInfo(_Model):
+class WebhookInfo(Model):
     """An address that is told of a project's runs."""
 
     id: int = Field(description="its number")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tfhealth.wire.model import Model
 
 __all__ = ["LONGEST_PROFILE", "ProfileFault", "ProfileText", "Trial", "TrialRun", "TrialRuns", "TrialVerdicts"]
 
@@ -13,17 +15,13 @@ LONGEST_PROFILE = 200_000
 """Characters of a profile."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProfileText(_Model):
+class ProfileText(Model):
     """A profile."""
 
     profile: str = Field(max_length=LONGEST_PROFILE, description="YAML; empty: the built-in rules as they are")
 
 
-class ProfileFault(_Model):
+class ProfileFault(Model):
     """One thing wrong in a profile."""
 
     line: int = Field(description="from 1")
@@ -32,7 +30,7 @@ class ProfileFault(_Model):
     what: str = Field(description="what is wrong, and what is legal")
 
 
-class TrialVerdicts(_Model):
+class TrialVerdicts(Model):
     """How many runs had one verdict, and would have another or the same."""
 
     before: str = Field(description="verdict in force; empty: never judged")
@@ -40,7 +38,7 @@ class TrialVerdicts(_Model):
     runs: int = Field(description="how many")
 
 
-class Trial(_Model):
+class Trial(Model):
     """A profile that is tried on a project's runs."""
 
     id: int = Field(description="its number")
@@ -54,7 +52,7 @@ class Trial(_Model):
     verdicts: list[TrialVerdicts] = Field(description="every pair of verdicts that there is")
 
 
-class TrialRun(_Model):
+class TrialRun(Model):
     """What a profile would change of one run."""
 
     run: str = Field(description="identity of the run")
@@ -66,7 +64,7 @@ class TrialRun(_Model):
     trouble: str = Field(description="why it could not be judged; empty where it could")
 
 
-class TrialRuns(_Model):
+class TrialRuns(Model):
     """One page of the runs that a profile would change."""
 
     runs: list[TrialRun] = Field(description="the runs of this page, the latest first")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException
-from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from tfhealth.service.access import TheCaller
 from tfhealth.service.state import TheService
-from tfhealth.store.tables import Project, StoredRun
+from tfhealth.store import finding
+from tfhealth.store.tables import Project
 from tfhealth.wire.accounts import NewProject, ProjectSummary
 
 __all__ = ["router"]
@@ -19,15 +19,9 @@ router = APIRouter(prefix="/api/v1", tags=["projects"])
 @router.get("/projects")
 def projects(caller: TheCaller, service: TheService) -> list[ProjectSummary]:
     """Return every project that the caller may know of, by name."""
-    query = (
-        select(Project, func.count(StoredRun.key))
-        .outerjoin(StoredRun, StoredRun.project_id == Project.id)
-        .group_by(Project.id)
-        .order_by(Project.slug)
-    )
     with service.database.reading() as session:
-        found = session.execute(query if caller.project is None else query.where(Project.slug == caller.project))
-        return [ProjectSummary(name=one.slug, runs=runs, created=one.created) for one, runs in found]
+        found = finding.projects(session, caller.project)
+    return [ProjectSummary(name=one.slug, runs=one.runs, created=one.created) for one in found]
 
 
 @router.post("/projects", status_code=201)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.orm import Session
 
 from tfhealth.service import work
 from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
 from tfhealth.service.rooms import RoomError
 from tfhealth.service.state import Service, TheService
 from tfhealth.store import rejudging
+from tfhealth.store.tables import Project, Rejudgement
+from tfhealth.wire.accounts import Scope
 from tfhealth.wire.rejudging import ProfileFault, ProfileText, Trial, TrialRuns
 
-__all__ = ["Number", "begun", "faults_in", "router"]
+__all__ = ["Number", "adopt", "begun", "checked_trial", "drop", "faults_in", "router"]
 
 router = APIRouter(prefix="/api/v1/projects/{project}", tags=["profiles"])
 
 Number = Annotated[int, Path(ge=1, le=2**53, description="number of the trial")]
-_NONE = "no such trial"
 
 
 def faults_in(service: Service, profile: str) -> list[ProfileFault]:
@@ -64,10 +67,7 @@ def begun(project: str, profile: str, caller: Caller, service: Service) -> Trial
 def trial(project: Slug, number: Number, caller: TheCaller, service: TheService) -> Trial:
     """Say how far a trial is, and what it would change, in numbers."""
     with service.database.reading() as session:
-        found = rejudging.find(session, checked_project(session, caller, project, "read"), number)
-        if found is None:
-            raise HTTPException(404, _NONE)
-        return rejudging.trial(session, found)
+        return rejudging.trial(session, checked_trial(session, caller, project, number)[1])
 
 
 @router.get("/trials/{number}/runs")
@@ -81,10 +81,7 @@ def changes(
 ) -> TrialRuns:
     """Return the runs that a trial would change, or could not judge."""
     with service.database.reading() as session:
-        found = rejudging.find(session, checked_project(session, caller, project, "read"), number)
-        if found is None:
-            raise HTTPException(404, _NONE)
-        return rejudging.changes(session, found, first, most)
+        return rejudging.changes(session, checked_trial(session, caller, project, number)[1], first, most)
 
 
 _STATES: dict[int | str, dict[str, str]] = {409: {"description": "the trial is not in a state in which this can be"}}
@@ -93,26 +90,37 @@ _STATES: dict[int | str, dict[str, str]] = {409: {"description": "the trial is n
 @router.post("/trials/{number}/adopt", responses={**_STATES})
 def adopt(project: Slug, number: Number, caller: TheCaller, service: TheService) -> Trial:
     """Make the profile that was tried the project's, and its verdicts the runs' own."""
-    with service.database.writing() as session:
-        owner = checked_project(session, caller, project, "admin")
-        try:
-            found = rejudging.adopt(session, owner, number)
-        except rejudging.StateError as error:
-            raise HTTPException(409, str(error)) from None
-        if found is None:
-            raise HTTPException(404, _NONE)
-        return rejudging.trial(session, found)
+    return _ended(rejudging.adopt, project, number, caller, service)
 
 
 @router.post("/trials/{number}/drop", responses={**_STATES})
 def drop(project: Slug, number: Number, caller: TheCaller, service: TheService) -> Trial:
     """Forget what was tried; the profile in force stays."""
+    return _ended(rejudging.drop, project, number, caller, service)
+
+
+def _ended(
+    end: Callable[[Session, Project, Rejudgement], None], project: str, number: int, caller: Caller, service: Service
+) -> Trial:
     with service.database.writing() as session:
-        owner = checked_project(session, caller, project, "admin")
+        owner, found = checked_trial(session, caller, project, number, "admin")
         try:
-            found = rejudging.drop(session, owner, number)
+            end(session, owner, found)
         except rejudging.StateError as error:
             raise HTTPException(409, str(error)) from None
-        if found is None:
-            raise HTTPException(404, _NONE)
         return rejudging.trial(session, found)
+
+
+def checked_trial(
+    session: Session, caller: Caller, project: str, number: int, scope: Scope = "read"
+) -> tuple[Project, Rejudgement]:
+    """Return a project and a trial of it with which the caller may do something; whoever may change it holds it.
+
+    Raises:
+        HTTPException: 403 they may not; 404 there is none, or they may not even know.
+    """
+    owner = checked_project(session, caller, project, scope)
+    found = rejudging.find(session, owner, number, lock=scope == "admin")
+    if found is None:
+        raise HTTPException(404, "no such trial")
+    return owner, found

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import joinedload
 
-from tfhealth.service.access import Caller, TheCaller, checked_project
+from tfhealth.service.access import TheCaller, checked_project
 from tfhealth.service.state import TheService
 from tfhealth.store import tokens
 from tfhealth.store.tables import Token
 from tfhealth.wire.accounts import MadeToken, NewToken, TokenSummary
 
-__all__ = ["TokenId", "make", "revoke", "router", "summary"]
+__all__ = ["TokenId", "make_one", "revoke_one", "router", "summary"]
 
 router = APIRouter(prefix="/api/v1", tags=["tokens"])
 
@@ -32,43 +32,25 @@ def listed(caller: TheCaller, service: TheService) -> list[TokenSummary]:
 @router.post("/tokens", status_code=201)
 def make_one(new: NewToken, caller: TheCaller, service: TheService) -> MadeToken:
     """Make a token and return it, for the only time; this needs scope admin, for every project or the one named."""
+    if new.project is None and not caller.may("admin", None):
+        raise HTTPException(403, "this needs a token of scope admin for every project; name a project")
     with service.database.writing() as session:
-        return make(session, caller, new)
+        project = None if new.project is None else checked_project(session, caller, new.project, "admin")
+        secret, row = tokens.make(session, new.name, new.scope, project, new.days)
+        return MadeToken(token=secret, about=summary(row))
 
 
 @router.delete("/tokens/{token}")
 def revoke_one(token: TokenId, caller: TheCaller, service: TheService) -> TokenSummary:
     """End a token now, and whoever is logged in by it; this needs scope admin, for its project."""
-    with service.database.writing() as session:
-        return revoke(session, caller, token)
-
-
-def make(session: Session, caller: Caller, new: NewToken) -> MadeToken:
-    """Make a token, if the caller may; the session writes.
-
-    Raises:
-        HTTPException: they may not, or there is no such project.
-    """
-    if new.project is None and not caller.may("admin", None):
-        raise HTTPException(403, "this needs a token of scope admin for every project; name a project")
-    project = None if new.project is None else checked_project(session, caller, new.project, "admin")
-    secret, row = tokens.make(session, new.name, new.scope, project, new.days)
-    return MadeToken(token=secret, about=summary(row))
-
-
-def revoke(session: Session, caller: Caller, number: int) -> TokenSummary:
-    """End a token, if the caller may; the session writes.
-
-    Raises:
-        HTTPException: they may not, or may not even know of it.
-    """
     if caller.scope != "admin":
         raise HTTPException(403, "this needs a token of scope admin")
-    found = session.get(Token, number, options=[joinedload(Token.project)])
-    if found is None or not caller.may("admin", found.project.slug if found.project else None):
-        raise HTTPException(404, "no such token")
-    tokens.revoke(session, found)
-    return summary(found)
+    with service.database.writing() as session:
+        found = session.get(Token, token, options=[joinedload(Token.project)])
+        if found is None or not caller.may("admin", found.project.slug if found.project else None):
+            raise HTTPException(404, "no such token")
+        tokens.revoke(session, found)
+        return summary(found)
 
 
 def summary(token: Token) -> TokenSummary:

@@ -9,13 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
+from tfhealth.service.access import Slug, TheCaller, checked_project
 from tfhealth.service.sending import SendingError, checked
-from tfhealth.service.state import Service, TheService
+from tfhealth.service.state import TheService
 from tfhealth.store.tables import Delivery, Project, StoredRun, Webhook
 from tfhealth.wire.notices import NewWebhook, Told, WebhookInfo
 
-__all__ = ["WebhookNumber", "entered", "known", "removed", "router"]
+__all__ = ["WebhookNumber", "enter", "remove", "router", "webhooks"]
 
 router = APIRouter(prefix="/api/v1/projects/{project}/webhooks", tags=["webhooks"])
 
@@ -27,52 +27,32 @@ _MOST = 20
 @router.get("")
 def webhooks(project: Slug, caller: TheCaller, service: TheService) -> list[WebhookInfo]:
     """Return the addresses that are told of the project's runs; an address may be a secret in itself."""
-    return known(project, caller, service)
-
-
-@router.post("", status_code=201, responses={409: {"description": f"there are {_MOST} already"}})
-def enter(project: Slug, body: NewWebhook, caller: TheCaller, service: TheService) -> WebhookInfo:
-    """Enter an address; it is told of runs that end from now on."""
-    return entered(project, body, caller, service)
-
-
-@router.delete("/{number}", status_code=204)
-def remove(project: Slug, number: WebhookNumber, caller: TheCaller, service: TheService) -> None:
-    """Remove an address, with all that it was not told yet."""
-    removed(project, number, caller, service)
-
-
-def known(project: str, caller: Caller, service: Service) -> list[WebhookInfo]:
-    """Return the addresses of a project."""
     with service.database.reading() as session:
         owner = checked_project(session, caller, project, "admin")
         hooks = session.scalars(select(Webhook).where(Webhook.project_id == owner.id).order_by(Webhook.id))
         return [_info(session, hook) for hook in hooks]
 
 
-def entered(project: str, asked: NewWebhook, caller: Caller, service: Service) -> WebhookInfo:
-    """Enter an address.
-
-    Raises:
-        RequestValidationError: it is none.
-        HTTPException: 409 there are too many.
-    """
+@router.post("", status_code=201, responses={409: {"description": f"there are {_MOST} already"}})
+def enter(project: Slug, body: NewWebhook, caller: TheCaller, service: TheService) -> WebhookInfo:
+    """Enter an address; it is told of runs that end from now on."""
     with service.database.writing() as session:
         owner = checked_project(session, caller, project, "admin")
         try:
-            checked(asked.url)
+            checked(body.url)
         except SendingError as error:
             raise RequestValidationError([{"loc": ("body", "url"), "msg": str(error), "type": "url"}]) from None
         if _how_many(session, owner) >= _MOST:
             raise HTTPException(409, f"there are {_MOST} webhooks already; remove one first")
-        hook = Webhook(project_id=owner.id, url=asked.url, shape=asked.shape)
+        hook = Webhook(project_id=owner.id, url=body.url, shape=body.shape)
         session.add(hook)
         session.flush()
         return _info(session, hook)
 
 
-def removed(project: str, number: int, caller: Caller, service: Service) -> None:
-    """Remove an address."""
+@router.delete("/{number}", status_code=204)
+def remove(project: Slug, number: WebhookNumber, caller: TheCaller, service: TheService) -> None:
+    """Remove an address, with all that it was not told yet."""
     with service.database.writing() as session:
         owner = checked_project(session, caller, project, "admin")
         hook = session.scalar(select(Webhook).where(Webhook.project_id == owner.id, Webhook.id == number))

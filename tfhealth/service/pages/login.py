@@ -18,11 +18,13 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-Next = Annotated[str, Query(max_length=2000)]
+_LONGEST = 2000  # characters of an address that is led to
 
 
 @router.get("/login")
-def login_page(request: Request, service: TheService, next: Next = "/") -> Response:
+def login_page(
+    request: Request, service: TheService, next: Annotated[str, Query(max_length=_LONGEST)] = "/"
+) -> Response:
     """Ask for a token."""
     if not service.settings.guarded or _known(request, service):
         return RedirectResponse(_inside(next), 303)
@@ -36,7 +38,7 @@ def log_in(
     request: Request,
     service: TheService,
     token: Annotated[str, Form(max_length=500)] = "",
-    next: Annotated[str, Form(max_length=2000)] = "/",
+    next: Annotated[str, Form(max_length=_LONGEST)] = "/",
 ) -> Response:
     """Let in whoever shows a token that holds."""
     who = peer(request.scope, service.settings)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tfhealth.service.access import TheCaller
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.state import TheService
-from tfhealth.store.tables import Project, StoredRun
+from tfhealth.store import finding
+from tfhealth.store.tables import Project
 
 __all__ = ["router"]
 
@@ -28,10 +29,6 @@ def home(caller: TheCaller, service: TheService) -> Response:
 @router.get("/projects")
 def projects(request: Request, caller: TheCaller, service: TheService) -> HTMLResponse:
     """Show the projects that the caller may see, with how many runs each has and when the last one began."""
-    columns = (Project.slug, func.count(StoredRun.key), func.max(StoredRun.started))
-    query = select(*columns).outerjoin(StoredRun, StoredRun.project_id == Project.id)
-    if caller.project is not None:
-        query = query.where(Project.slug == caller.project)
     with service.database.reading() as session:
-        found = session.execute(query.group_by(Project.slug).order_by(Project.slug)).all()
+        found = finding.projects(session, caller.project)
     return page(request, "projects.html.j2", projects=found)

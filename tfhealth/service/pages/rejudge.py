@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tfhealth.service.access import Slug, TheCaller, checked_project
@@ -58,10 +58,7 @@ def trial(
 ) -> HTMLResponse:
     """Show how far a trial is and what it would change; htmx asks again for the part that changes."""
     with service.database.reading() as session:
-        owner = checked_project(session, caller, project, "read")
-        found = rejudging.find(session, owner, number)
-        if found is None:
-            raise HTTPException(404, "no such trial")
+        owner, found = api.checked_trial(session, caller, project, number)
         shown, changes = rejudging.trial(session, found), rejudging.changes(session, found, first, _ROWS)
         before, after = owner.profile, found.profile
     part = "profile_trial_state.html.j2" if request.headers.get("hx-request") else "profile_trial.html.j2"

@@ -13,10 +13,10 @@ from fastapi.responses import HTMLResponse
 from tfhealth.conditions import SEVERITIES
 from tfhealth.errors import RuleError
 from tfhealth.report.words import breach
-from tfhealth.rules import loader
 from tfhealth.rules.checklist import BUILT_IN, Checklist
 from tfhealth.rules.explain import explain_rule
 from tfhealth.rules.model import Rule
+from tfhealth.service import work
 from tfhealth.service.access import Slug, TheCaller, checked_project
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.state import Service, TheService
@@ -44,7 +44,7 @@ def rules(request: Request, project: Slug, caller: TheCaller, service: TheServic
     """Show the rules and packs in force in a project."""
     profile = _profile(service, caller, project)
     try:
-        checklist = _checklist(profile)
+        checklist = work.checklist(profile)
     except RuleError as error:
         return page(request, "rules.html.j2", project=project, profile=profile, checklist=None, faults=str(error))
     packs = sorted({checklist.origin(rule.id).pack for rule in checklist.rules})
@@ -72,7 +72,7 @@ def rule(
 ) -> HTMLResponse:
     """Show one rule as it is in force in a project: what it measures, its limits, why, and what to change."""
     try:
-        checklist = _checklist(_profile(service, caller, project))
+        checklist = work.checklist(_profile(service, caller, project))
     except RuleError:
         raise HTTPException(404, "the project's profile cannot be read; its page of rules says why") from None
     found = checklist.rule(rule)
@@ -89,13 +89,8 @@ def _profile(service: Service, caller: TheCaller, project: str) -> str:
 
 
 @functools.lru_cache(8)
-def _checklist(profile: str) -> Checklist:
-    return loader.sent(profile)
-
-
-@functools.lru_cache(8)
 def _chapters(profile: str) -> list[tuple[str, list[_Line]]]:
-    checklist = _checklist(profile)
+    checklist = work.checklist(profile)
     found = [
         (title, [_line(rule, item.asks, checklist) for item in items for rule in checklist.rules_for(item.id)])
         for title, items in checklist.chapters

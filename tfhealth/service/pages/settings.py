@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
 from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
-from tfhealth.service.api.tokens import TokenId, make, revoke, summary
+from tfhealth.service.api import tokens as api
+from tfhealth.service.api.tokens import TokenId
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.state import Service, TheService
 from tfhealth.store import tokens
@@ -44,19 +45,18 @@ def make_token(
     except ValidationError as error:
         first = error.errors()[0]
         return _page(request, service, caller, project, trouble=f"{first['loc'][0]}: {first['msg']}", status=422)
-    with service.database.writing() as session:
-        made = make(session, caller, new)
+    made = api.make_one(new, caller, service)
     return _page(request, service, caller, project, made=made, status=201)
 
 
 @router.post("/projects/{project}/tokens/{token}/revoke")
 def revoke_token(project: Slug, token: TokenId, caller: TheCaller, service: TheService) -> RedirectResponse:
     """End a token of a project."""
-    with service.database.writing() as session:
+    with service.database.reading() as session:
         owner = checked_project(session, caller, project, "admin")
         if token not in [one.id for one in tokens.listed(session, owner.slug)]:
             raise HTTPException(404, "no such token")
-        revoke(session, caller, token)
+    api.revoke_one(token, caller, service)
     return RedirectResponse(f"/projects/{project}/settings", 303)
 
 
@@ -72,7 +72,7 @@ def _page(
 ) -> HTMLResponse:
     with service.database.reading() as session:
         owner = checked_project(session, caller, project, "admin")
-        found = [summary(one) for one in tokens.listed(session, owner.slug)]
+        found = [api.summary(one) for one in tokens.listed(session, owner.slug)]
     return page(
         request,
         "settings.html.j2",

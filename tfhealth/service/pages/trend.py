@@ -62,6 +62,7 @@ def trend(
         spans={name: words for name, (words, _) in SPANS.items()},
         span=chosen,
         trend=found,
+        verdicts=WORST_FIRST,
         labels=labels,
         columns=_columns(found, labels),
         rows=[(one, _bars(one, found, labels)) for one in found.rules],

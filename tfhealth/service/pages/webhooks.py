@@ -13,7 +13,7 @@ from tfhealth.service.api import webhooks as api
 from tfhealth.service.api.webhooks import WebhookNumber
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.state import Service, TheService
-from tfhealth.wire.notices import NewWebhook, Shape
+from tfhealth.wire.notices import LONGEST_URL, NewWebhook, Shape
 
 __all__ = ["router"]
 
@@ -32,12 +32,12 @@ def enter(
     project: Slug,
     caller: TheCaller,
     service: TheService,
-    url: Annotated[str, Form(min_length=1, max_length=2000)],
+    url: Annotated[str, Form(min_length=1, max_length=LONGEST_URL)],
     shape: Annotated[Shape, Form()] = "json",
 ) -> Response:
     """Enter an address, or say why it cannot be one."""
     try:
-        api.entered(project, NewWebhook(url=url, shape=shape), caller, service)
+        api.enter(project, NewWebhook(url=url, shape=shape), caller, service)
     except RequestValidationError as error:
         return _page(request, project, caller, service, 422, error.errors()[0]["msg"])
     return RedirectResponse(f"/projects/{project}/webhooks", 303)
@@ -46,12 +46,13 @@ def enter(
 @router.post("/{number}/remove")
 def remove(project: Slug, number: WebhookNumber, caller: TheCaller, service: TheService) -> RedirectResponse:
     """Remove an address."""
-    api.removed(project, number, caller, service)
+    api.remove(project, number, caller, service)
     return RedirectResponse(f"/projects/{project}/webhooks", 303)
 
 
 def _page(
     request: Request, project: str, caller: Caller, service: Service, status: int = 200, fault: str = ""
 ) -> HTMLResponse:
-    hooks = api.known(project, caller, service)
-    return page(request, "webhooks.html.j2", status, project=project, hooks=hooks, fault=fault)
+    hooks = api.webhooks(project, caller, service)
+    shown = {"project": project, "hooks": hooks, "fault": fault, "longest": LONGEST_URL}
+    return page(request, "webhooks.html.j2", status, **shown)
