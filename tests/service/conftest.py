@@ -1,4 +1,4 @@
-"""Databases of both kinds."""
+"""Databases of both kinds, a guarded service, and a browser."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.service.guarded import Place, guarded
 from tests.service.postgres import Cluster, cluster, programs
+from tests.test_browser import CHROMIUM, FLAGS
+from tfhealth.store.database import Database, connected
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +36,28 @@ def database_url(request: pytest.FixtureRequest, folder: Path) -> str:
         return f"sqlite:///{folder / 'service.db'}"
     found: Cluster = request.getfixturevalue("postgres")
     return found.new()
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """A new database with its tables, of either kind."""
+    found = connected(url)
+    found.upgrade()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A service where everybody needs a token."""
+    with guarded(tmp_path_factory.mktemp("guarded")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser; tests that need one are left out where there is none."""
+    with sync_playwright() as started:
+        running = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield running
+        running.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import selectors
 import socket
 import subprocess
@@ -10,18 +11,25 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
-from tests.service.serving import until
+from tests.service.serving import ROOT, until
 from tfhealth.run import Run
+from tfhealth.service.settings import Settings
 from tfhealth.store import runs
 from tfhealth.store.database import connected
 from tfhealth.store.tables import StoredRun
 
-ROOT = Path(__file__).parent.parent.parent
+
+@dataclass(frozen=True)
+class Place:
+    """A service for tests, and the URL of its database."""
+
+    address: str
+    database: str
 
 
 class Proxy:
@@ -97,15 +105,10 @@ def proxied(address: str) -> Iterator[Proxy]:
         proxy.close()
 
 
-def served(database: str, port: int) -> subprocess.Popen[bytes]:
+def served(settings: Settings, port: int) -> subprocess.Popen[bytes]:
     """Start a service in a process of its own, so that it can be killed; return when it answers."""
-    code = (
-        "import uvicorn; from tfhealth.service.app import create_app; from tfhealth.service.settings import Settings\n"
-        "if __name__ == '__main__':\n"
-        f"    settings = Settings(database={database!r}, workers=1, works=False)\n"
-        f"    uvicorn.run(create_app(settings), port={port}, log_level='warning')\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    command = [sys.executable, "-m", "tests.service.server", settings.model_dump_json(), str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
     def answers() -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

@@ -19,6 +19,9 @@ from tfhealth.service.settings import Settings
 
 T = TypeVar("T")
 
+ROOT = Path(__file__).parent.parent.parent
+"""The folder of the project."""
+
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from tests.service.guarded import WRONG, Place, guarded
+from tests.service.guarded import WRONG, Place
 from tests.service.serving import heard, until
 from tfhealth.service.peers import Peer, peer
 from tfhealth.service.settings import Settings
@@ -20,12 +20,6 @@ from tfhealth.store.tables.base import now
 
 RUN = "0" * 32
 HERE = {"Origin": "http://127.0.0.1"}
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with guarded(tmp_path_factory.mktemp("guarded")) as found:
-        yield found
 
 
 def log_in(place: Place, token: str, **form: str) -> httpx.Response:

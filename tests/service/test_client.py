@@ -5,12 +5,11 @@ from __future__ import annotations
 import doctest
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.helpers import run_of
-from tests.service.serving import serving, sqlite, until
+from tests.service.serving import ROOT, serving, sqlite, until
 from tfhealth.client import Client, RunFilter, ServerError, api, push
 from tfhealth.report.formats import FORMATS
 
@@ -82,7 +81,7 @@ def test_a_report_is_downloaded(client: Client, format: str):
 
 def test_the_guide_says_what_happens(client: Client):
     """Its examples run against a service, and it names every method and every filter."""
-    page = (Path(__file__).parent.parent.parent / "docs/guide/client.md").read_text("utf-8")
+    page = (ROOT / "docs/guide/client.md").read_text("utf-8")
     page = page.replace("timedelta(days=7)", "timedelta(days=10_000)").replace("\n```\n", "\n\n")
     names = {"address": client.server, "token": None}
     found = doctest.DocTestParser().get_doctest(page, names, "client.md", None, 0)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.service.serving import ROOT
 from tfhealth.cli.main import build_parser
 from tfhealth.cli.serve import DATABASE
 
-FOLDER = Path(__file__).resolve().parents[2] / "examples" / "deploy"
+FOLDER = ROOT / "examples" / "deploy"
 
 
 def compose() -> Any:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ from sqlalchemy import event, select
 from sqlalchemy.pool import Pool
 
 from tests.helpers import run_of
+from tests.service.faults import free_port, served, stored, told
 from tests.service.postgres import cluster, programs
 from tests.service.sending import deltas
 from tests.service.serving import serving, until
@@ -29,13 +27,11 @@ from tfhealth.recorder import Recorder
 from tfhealth.run import Run
 from tfhealth.series import Probe, Site
 from tfhealth.service.settings import Settings
-from tfhealth.store import finding, receiving, runs
+from tfhealth.store import finding, receiving
 from tfhealth.store.database import Database, connected
 from tfhealth.store.tables import StoredRun
 from tfhealth.wire.delta import Delta, Held
 from tfhealth.wire.outgoing import identity
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def large(folder: Path) -> Run:
@@ -50,21 +46,6 @@ def large(folder: Path) -> Run:
     recorder.finish("completed")
     recorder.close()
     return load_run(folder)
-
-
-def stored(database: Database) -> Run:
-    """Return the only run of a database."""
-    with database.reading() as session:
-        return runs.load(session, session.scalars(select(StoredRun)).one())
-
-
-def same(run: Run, other: Run) -> bool:
-    """Tell whether two runs have the same sites and values."""
-    pairs = zip(run.tables, other.tables, strict=True)
-    return list(run.sites) == list(other.sites) and all(
-        one.probes == two.probes and np.array_equal(one.values, two.values) and np.array_equal(one.steps, two.steps)
-        for one, two in pairs
-    )
 
 
 @contextmanager
@@ -99,21 +80,17 @@ def test_a_server_that_is_killed_during_a_push_loses_nothing(tmp_path: Path) -> 
     settings = Settings(database=f"sqlite:///{tmp_path / 'service.db'}", workers=1)
     database = connected(settings.database)
     database.upgrade()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.service.server", settings.model_dump_json(), str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    first = subprocess.Popen(command, cwd=ROOT, env=environment)
+    port = free_port()
+    first = served(settings, port)
     with pushing(f"http://127.0.0.1:{port}", tmp_path / "run") as joined:
         until(lambda: chunks(database))
         first.send_signal(signal.SIGKILL)
         first.wait()
         assert chunks(database) < 4
-        second = subprocess.Popen(command, cwd=ROOT, env=environment)
+        second = served(settings, port)
         try:
             pushed = joined()
-            assert same(stored(database), sent)
+            assert told(stored(database.url, pushed.run)) == told(sent)
             with Client(f"http://127.0.0.1:{port}") as client:
                 until(lambda: client.summary("default", pushed.run).verdict)
         finally:
@@ -139,7 +116,7 @@ def test_a_database_that_is_restarted_during_a_push_loses_nothing(tmp_path: Path
             own.stop(signal.SIGQUIT)
             own.start()
             pushed = joined()
-            assert same(stored(database), sent)
+            assert told(stored(database.url, pushed.run)) == told(sent)
             with Client(address) as client:
                 until(lambda: client.summary("default", pushed.run).verdict)
         database.close()
@@ -167,7 +144,7 @@ def test_deltas_that_come_twice_late_or_too_early_change_nothing(url: str, tmp_p
         receive(ways[-1])
     for delta in [*ways[2:], *ways]:
         receive(delta)
-    assert same(stored(database), sent)
+    assert told(stored(database.url, name)) == told(sent)
     database.close()
 
 
@@ -184,8 +161,8 @@ def test_senders_of_the_same_run_to_two_servers_do_not_disturb_each_other(url: s
     ):
         assert first().run == second().run
         with Client(two) as client:
-            push(client, tmp_path / "run")
-        assert same(stored(database), sent)
+            pushed = push(client, tmp_path / "run").run
+        assert told(stored(database.url, pushed)) == told(sent)
     database.close()
 
 
@@ -208,14 +185,18 @@ def test_a_full_disk_is_said_and_got_over(tmp_path: Path) -> None:
             assert client.whoami().project == "default"
             pages = 2**30
             pushed = push(client, tmp_path / "run")
-            assert same(stored(database), sent)
+            assert told(stored(database.url, pushed.run)) == told(sent)
             until(lambda: client.summary("default", pushed.run).verdict)
     finally:
         event.remove(Pool, "checkout", limit)
         database.close()
 
 
-def test_a_run_of_few_rows_is_not_large(tmp_path: Path) -> None:
-    """What `large` records is more than one delta, and `same` sees a difference."""
-    small = run_of({("activation", "dense_0", "std"): [1.0]}, folder=tmp_path / "small")
-    assert not same(small, run_of({("activation", "dense_0", "std"): [2.0]}))
+def test_what_is_compared_sees_one_value(tmp_path: Path) -> None:
+    """Two runs that differ in one value are told apart, whatever else is the same."""
+    run = run_of({("activation", "dense_0", "std"): [1.0, 2.0]}, folder=tmp_path / "run")
+    (table,) = run.tables
+    values = table.values.copy()
+    values[1] = 3.0
+    other = replace(run, tables=(replace(table, values=values),))
+    assert [name for name, what in (told(run) or {}).items() if what != (told(other) or {})[name]] == ["tables"]

@@ -12,11 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.serving import answering, sqlite
+from tests.service.serving import ROOT, answering, sqlite
 from tfhealth.service.app import create_app
 from tfhealth.service.logs import FORMATS, without_secrets
 
-ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "tfh_" + "aB3-_" * 9
 
 

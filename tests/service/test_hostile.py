@@ -16,7 +16,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.helpers import run_of
-from tests.service.guarded import Place, guarded
+from tests.service.guarded import Place
 from tests.service.serving import serving, sqlite, until
 from tfhealth.client import Client, push
 from tfhealth.service.app import ROUTERS
@@ -34,12 +34,6 @@ ROUTES = sorted(
     if isinstance(route, APIRoute)
     for method in route.methods
 )
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with guarded(tmp_path_factory.mktemp("guarded")) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -252,24 +246,26 @@ def test_a_host_is_never_repeated(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "expected"),
     [
-        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
-        b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01",
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil\r\n\r\n", {b"400"}),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n", {b"400"}),
+        (
+            b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            {b"400", b"401"},
+        ),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", {b"400", b"401", b"431"}),
+        (b"\x16\x03\x01\x02\x00\x01", {b"400"}),
     ],
     ids=["two hosts", "negative length", "two lengths", "long header", "TLS"],
 )
-def test_what_is_no_http_is_refused(place: Place, sent: bytes) -> None:
-    """And the service answers the next one."""
+def test_what_is_no_http_is_refused(place: Place, sent: bytes, expected: set[bytes]) -> None:
+    """What a parser may let pass gets no further than the question for a token; and the next one is answered."""
     host, _, port = place.address.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), 60) as connection:
         connection.sendall(sent)
-        connection.shutdown(socket.SHUT_WR)
-        answer = connection.recv(100)
-    assert answer == b"" or answer.split()[1] in (b"400", b"401", b"413", b"431")
+        assert connection.recv(100).split()[1] in expected
     assert place.ask("GET", "/healthz").status_code == 200
 
 

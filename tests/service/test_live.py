@@ -12,14 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.service.faults import ROOT, Proxy, free_port, proxied, served, stored, told
-from tests.service.serving import serving, until
+from tests.service.faults import Place, Proxy, free_port, proxied, served, stored, told
+from tests.service.serving import ROOT, serving, until
 from tfhealth import load_run
 from tfhealth.client import Client, ServerError, live, push
 from tfhealth.client.live import Sender
@@ -27,14 +26,6 @@ from tfhealth.destination import Destination
 from tfhealth.recorder import Recorder
 from tfhealth.service.settings import Settings
 from tfhealth.wire.outgoing import identity
-
-
-@dataclass
-class Place:
-    """A service for the tests of this file, and its database."""
-
-    address: str
-    database: str
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +168,8 @@ def test_a_server_that_hangs_costs_the_end_a_few_seconds(tmp_path: Path):
 def test_a_server_that_is_killed_in_the_middle_has_everything_in_the_end(tmp_path: Path):
     """SIGKILL while deltas come in, a new start on the same database, and another sender of the same run beside."""
     database, port = f"sqlite:///{tmp_path / 'service.db'}", free_port()
-    first = served(database, port)
+    settings = Settings(database=database, workers=1, works=False)
+    first = served(settings, port)
     run = Growing(tmp_path / "run", f"http://127.0.0.1:{port}")
     growing = threading.Event()
 
@@ -191,7 +183,7 @@ def test_a_server_that_is_killed_in_the_middle_has_everything_in_the_end(tmp_pat
         until(lambda: client.held("default", run.id).rows["row"] > 0)
         first.kill()
         first.wait()
-        second = served(database, port)
+        second = served(settings, port)
         push(client, run.folder)  # two send the same run at once
         growing.set()
         writer.join()

@@ -7,7 +7,6 @@ import hashlib
 import pickle
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -16,7 +15,7 @@ import pytest
 
 from tests.helpers import write_rules
 from tests.models import quiet, state, trained
-from tests.service.faults import free_port, stored, told
+from tests.service.faults import Place, free_port, stored, told
 from tests.service.serving import serving
 from tests.test_compare import FILES
 from tfhealth import HealthCallback, UsageError, load_run
@@ -28,12 +27,6 @@ from tfhealth.store.database import connected
 from tfhealth.store.tables import Token
 
 TOKEN = "tfh_do-not-tell"
-
-
-@dataclass
-class Place:
-    address: str
-    database: str
 
 
 @pytest.fixture(scope="module")

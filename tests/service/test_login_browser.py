@@ -3,54 +3,42 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.service.guarded import Place, guarded
-from tests.test_browser import FLAGS
+from tests.service.guarded import Place
+from tests.test_browser import CHROMIUM
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with guarded(tmp_path_factory.mktemp("guarded")) as found:
-        yield found
-
-
 @pytest.fixture
-def shown(place: Place) -> Iterator[Page]:
-    """Yield a page of a new browser; afterwards nothing has complained about a policy."""
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        page = browser.new_page(base_url=place.address)
-        page.set_default_timeout(60_000)
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        yield page
-        browser.close()
+def shown(place: Place, browser: Browser) -> Iterator[Page]:
+    """Yield a page of a browser that knows nothing; afterwards nothing has complained about a policy."""
+    page = browser.new_page(base_url=place.address)
+    page.set_default_timeout(60_000)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    yield page
+    page.close()
     assert [one for one in said if "Content Security Policy" in one] == []
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_axe_finds_no_violation(place: Place, width: int) -> None:
+def test_axe_finds_no_violation(place: Place, browser: Browser, width: int) -> None:
     """On the login page and the settings page, wide and narrow; and neither is wider than the screen."""
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        context = browser.new_context(base_url=place.address, viewport={"width": width, "height": 900}, bypass_csp=True)
-        shown = context.new_page()
-        found = []
-        for path, headers in (("/login", {}), ("/projects/default/settings", {"X-User": "ada"})):
-            context.set_extra_http_headers(headers)
-            shown.goto(path)
-            assert shown.evaluate("document.documentElement.scrollWidth") <= width
-            found += [(path, one["id"], one["nodes"][0]["html"]) for one in Axe().run(shown).response["violations"]]
-        browser.close()
+    context = browser.new_context(base_url=place.address, viewport={"width": width, "height": 900}, bypass_csp=True)
+    shown = context.new_page()
+    found = []
+    for path, headers in (("/login", {}), ("/projects/default/settings", {"X-User": "ada"})):
+        context.set_extra_http_headers(headers)
+        shown.goto(path)
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
+        found += [(path, one["id"], one["nodes"][0]["html"]) for one in Axe().run(shown).response["violations"]]
+    context.close()
     assert found == []
 
 

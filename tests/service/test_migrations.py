@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -18,14 +16,6 @@ from tfhealth.store import finding, queue_schema, receiving, runs
 from tfhealth.store.database import Database, connected
 from tfhealth.store.tables import Base, FoundRule, Project, StoredRun
 from tfhealth.wire.outgoing import identity
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    found = connected(url)
-    found.upgrade()
-    yield found
-    found.close()
 
 
 def received(database: Database, folder: Path) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from tests.service.guarded import Place, guarded
+from tests.service.guarded import Place
 from tfhealth.service.app import create_app
 from tfhealth.service.settings import Settings
 from tfhealth.wire.problem import Problem
@@ -24,12 +22,6 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 api = schemathesis.openapi.from_dict(DESCRIBED)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with guarded(tmp_path_factory.mktemp("guarded")) as found:
-        yield found
 
 
 @api.parametrize()

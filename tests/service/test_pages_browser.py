@@ -10,12 +10,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
 from tests.helpers import run_of
 from tests.service.serving import serving, sqlite, until
-from tests.test_browser import CHROMIUM, FLAGS, SCREENS
+from tests.test_browser import CHROMIUM, SCREENS
 from tests.test_compare import record
 from tfhealth.client import Client, push
 from tfhealth.recorder import Recorder
@@ -58,14 +58,6 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
             session.execute(update(StoredRun).where(StoredRun.id == ids[0]).values(name=EVIL, person=EVIL))
         database.close()
         yield There(address, client, *ids)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield running
-        running.close()
 
 
 @contextmanager

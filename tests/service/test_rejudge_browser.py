@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.helpers import run_of
 from tests.service.serving import serving, sqlite, until
-from tests.test_browser import CHROMIUM, FLAGS
+from tests.test_browser import CHROMIUM
 from tfhealth.client import Client, push
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield running
-        running.close()
 
 
 def violations(page: Page) -> list[str]:

@@ -18,11 +18,10 @@ import httpx
 import pytest
 
 from tests.helpers import run_of
-from tests.service.serving import until
+from tests.service.serving import ROOT, until
 from tfhealth.cli import main
 from tfhealth.destination import SERVER, TOKEN
 
-ROOT = Path(__file__).resolve().parents[2]
 TOKENS = re.compile(r"tfh_[\w-]{30,}")
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,21 +28,13 @@ from tfhealth.service.tasks.kinds import KINDS
 from tfhealth.service.tasks.task import Kind, Means
 from tfhealth.store import finding, receiving
 from tfhealth.store.claims import Claims
-from tfhealth.store.database import Database, connected
+from tfhealth.store.database import Database
 from tfhealth.store.tables import Claim, StoredRun
 from tfhealth.store.tables.base import now
 from tfhealth.wire.delta import Delta, SampleRow, SiteRow, Stretch, SummaryRow
 from tfhealth.wire.outgoing import identity
 
 META = {"schema_version": 2, "name": "odd", "status": "completed"}
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    found = connected(url)
-    found.upgrade()
-    yield found
-    found.close()
 
 
 def verdicts(database: Database) -> list[str]:
