@@ -46,6 +46,7 @@ class Cluster:
     def start(self) -> None:
         """Start the server, and wait until it answers."""
         settings = {"listen_addresses": "", "unix_socket_directories": self._folder, "max_connections": 60}
+        settings["fsync"] = "off"  # a crash of the server is tried here, and none of the machine
         words = [f"--{name}={value}" for name, value in settings.items()]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -90,6 +91,6 @@ def cluster(bin_: Path) -> Iterator[Cluster]:
         try:
             yield running
         finally:
-            running.stop()
+            running.stop(signal.SIGQUIT)
     finally:
         shutil.rmtree(folder)

@@ -195,7 +195,7 @@ def stretch(table: str, *rows: list[object]) -> Stretch:
 
 
 def site(number: int, name: str, **attributes: object) -> SiteRow:
-    return SiteRow(id=number, kind="activation", name=name, position=number, attributes=attributes)  # type: ignore[arg-type]
+    return SiteRow.model_construct(id=number, kind="activation", name=name, position=number, attributes=attributes)
 
 
 POISON: dict[str, Callable[[], Delta]] = {
