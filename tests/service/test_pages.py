@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import httpx
@@ -13,46 +12,19 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.helpers import run_of
-from tests.service.serving import heard, serving, sqlite, until
-from tfhealth.client import Client, push
-from tfhealth.store.database import Database, connected
+from tests.service.patients import There, sick_and_well
+from tests.service.serving import heard, until
+from tfhealth.client import push
 from tfhealth.store.tables import Chunk, Project, Rendering, StoredRun
 
 RUNS = "/projects/default/runs"
 EVIL = "<script>alert(1)</script> {{ 7 * 7 }} \u202e"
-FACTS = {("fact", "model"): {"name": EVIL}, ("gradient", "dense/kernel"): {"layer": EVIL}}
-
-
-@dataclass(frozen=True)
-class There:
-    """A running service, a client of its pages, its database, and the identities of the runs that it has."""
-
-    pages: httpx.Client
-    client: Client
-    database: Database
-    sick: str
-    well: str
 
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
-    """A service with a sick run, whose texts are markup, and a healthy one."""
-    folder = tmp_path_factory.mktemp("pages")
-    settings = sqlite(folder)
-    sick = {("gradient", f"dense/{EVIL}", "nonfinite"): [0.0, 1.0, 1.0], ("loss", "total", "value"): [2.0, 3.0, 4.0]}
-    run_of(sick, FACTS, folder=folder / "sick")
-    well = {("gradient", "dense/kernel", "nonfinite"): [0.0] * 3, ("loss", "total", "value"): [2.0, 1.5, 1.0]}
-    run_of(well, folder=folder / "well")
-    with serving(settings) as address, Client(address) as client:
-        ids = [push(client, folder / name).run for name in ("sick", "well")]
-        for one in ids:
-            until(lambda one=one: client.summary("default", one).verdict)
-        database = connected(settings.database)
-        with database.writing() as session:
-            session.execute(update(StoredRun).where(StoredRun.id == ids[0]).values(name=EVIL, person=EVIL))
-        with httpx.Client(base_url=address, headers={"Accept": "text/html"}, timeout=120) as pages:
-            yield There(pages, client, database, *ids)
-        database.close()
+    with sick_and_well(tmp_path_factory.mktemp("pages"), EVIL) as found:
+        yield found
 
 
 class Unwanted(HTMLParser):

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import update
 
-from tests.helpers import run_of
-from tests.service.serving import serving, sqlite, until
+from tests.service.patients import There, sick_and_well
+from tests.service.serving import until
 from tests.test_browser import CHROMIUM, SCREENS
-from tests.test_compare import record
-from tfhealth.client import Client, push
+from tfhealth.client import push
 from tfhealth.recorder import Recorder
 from tfhealth.series import Probe, Site
 from tfhealth.service.tasks import judging
-from tfhealth.store.database import connected
-from tfhealth.store.tables import StoredRun
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
 
@@ -31,33 +26,10 @@ EVIL = "<img src=x onerror=window.hacked=true><script>window.hacked=true</script
 SLOW = 60_000  # ms
 
 
-@dataclass(frozen=True)
-class There:
-    """A service's address, a client, and the identities of its runs."""
-
-    address: str
-    client: Client
-    sick: str
-    well: str
-
-
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
-    """A service with a sick run of evil names and a healthy one, reports and comparison drawn."""
-    folder = tmp_path_factory.mktemp("browser")
-    settings = sqlite(folder)
-    sick = {("gradient", f"dense/{EVIL}", "nonfinite"): [0.0, 1.0, 1.0], ("loss", "total", "value"): [2.0, 3.0, 4.0]}
-    run_of(sick, {("fact", "model"): {"name": EVIL}}, folder=folder / "sick")
-    record(folder / "well", 1.0, 0.1, [2.0, 1.5, 1.2])
-    with serving(settings) as address, Client(address) as client:
-        ids = [push(client, folder / name).run for name in ("sick", "well")]
-        for one in ids:
-            until(lambda one=one: client.summary("default", one).verdict)
-        database = connected(settings.database)
-        with database.writing() as session:
-            session.execute(update(StoredRun).where(StoredRun.id == ids[0]).values(name=EVIL, person=EVIL))
-        database.close()
-        yield There(address, client, *ids)
+    with sick_and_well(tmp_path_factory.mktemp("browser"), EVIL) as found:
+        yield found
 
 
 @contextmanager
