@@ -29,7 +29,7 @@ api = schemathesis.openapi.from_dict(DESCRIBED)
 def test_answers_are_as_described(case: Any, place: Place) -> None:
     """No fault of the service, no status and no shape that the description does not have."""
     headers = {"Authorization": f"Bearer {place.tokens['admin']}"}
-    case.call_and_validate(base_url=place.address, headers=headers, checks=CHECKS)
+    case.call_and_validate(base_url=place.address, headers=headers, checks=CHECKS, timeout=60)
 
 
 def test_every_error_has_one_shape() -> None:
