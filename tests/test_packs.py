@@ -239,6 +239,21 @@ def test_rows_of_a_pack_are_new(tmp_path: Path):
     assert str(second) == "a/checklist.yaml:5:6 chapters.0.items.0.id: 'act.std-range' is a row already"
 
 
+def test_groups_of_causes_of_a_pack_are_new(tmp_path: Path):
+    """Its rules may name its own groups and the built-in ones, whose names are taken."""
+    rule = RULE.replace("examples:", "explained_by: [house, large-rate]\nexamples:")
+    files = {"checklist.yaml": f"{ROWS}causes: {{house: [acme.seed]}}\n", "rules/ACT901-x.yaml": rule}
+    checklist = load_checklist(make_pack(tmp_path / "a", files=files))
+    assert checklist.causes_of(checklist.rules[0]) == ("acme.seed", "OPT001", "OPT002", "OPT003", "OPT004")
+    files["checklist.yaml"] = files["checklist.yaml"].replace("house", "large-rate")
+    with pytest.raises(RuleError) as caught:
+        load_checklist(make_pack(tmp_path / "b", files=files))
+    assert [str(fault) for fault in caught.value.faults] == [
+        "b/checklist.yaml:6:10 causes.large-rate: 'large-rate' is a group of causes already",
+        "b/rules/ACT901-x.yaml:12:16 explained_by.0: 'house' is no group of causes",
+    ]
+
+
 def test_broken_rows_are_the_only_fault(tmp_path: Path):
     """Rules keyed to rows that could not be read are not blamed for it."""
     rule = RULE.replace("act.std-range", "acme.seed")
