@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfhealth.packages import of_keras
+
 __all__ = ["activation_name", "held", "is_normalizing", "layers_below", "location", "owners", "prepares", "weighted"]
 
 _NORMALIZING = (
@@ -80,7 +82,7 @@ def prepares(layer: Any) -> bool:
     Of the user's own layers, and of Lambda, that is taken for granted where they have no weights, also unknown ones.
     """
     name = type(layer).__name__
-    if not type(layer).__module__.startswith("keras."):
+    if not of_keras(layer):
         return not layer._layers and not layer.variables and held(layer) is None
     return name in _PREPARING or name.startswith("Random")
 
@@ -90,7 +92,7 @@ def held(layer: Any) -> str | None:
 
     A `tf.Variable` of floats that is to be trained, or of a layer without any variable a float tensor with two axes.
     """
-    if type(layer).__module__.startswith("keras."):
+    if of_keras(layer):
         return None
     kept = [one for one in vars(layer).values() if isinstance(one, tf.Tensor | tf.Variable) and one.dtype.is_floating]
     if any(isinstance(one, tf.Variable) and one.trainable for one in kept):

@@ -12,6 +12,7 @@ import keras
 from tfhealth.capture.broadcasting import broadcasts
 from tfhealth.capture.layers import activation_name
 from tfhealth.capture.tap import Tap
+from tfhealth.packages import of_keras
 from tfhealth.series import Attribute, Site
 
 __all__ = ["LOSS_SITE", "chance", "classes", "locate"]
@@ -111,8 +112,7 @@ def _describe(loss: Any) -> tuple[str | None, bool | None, bool]:
     if isinstance(found, keras.losses.Loss):
         logits = getattr(found, "from_logits", None)
         return _snake(type(found).__name__), logits, found.reduction in ("sum_over_batch_size", "mean")
-    known = str(getattr(found, "__module__", "")).startswith("keras.")
-    return str(getattr(found, "__name__", type(found).__name__)), False if known else None, True
+    return str(getattr(found, "__name__", type(found).__name__)), False if of_keras(found) else None, True
 
 
 def _snake(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfhealth.packages import of_keras
 from tfhealth.series import Attribute
 
 __all__ = ["compile_facts", "fit_facts", "initial_step", "is_custom", "optimizer_facts"]
@@ -73,10 +74,7 @@ def _from_logits(losses: list[Any]) -> bool | None:
 
 def is_custom(loss: Any) -> bool:
     """Tell whether a loss is none of Keras's own."""
-    if isinstance(loss, str):
-        return False
-    own = loss if hasattr(loss, "__name__") else type(loss)
-    return not str(getattr(own, "__module__", "")).startswith("keras.")
+    return not isinstance(loss, str) and not of_keras(loss)
 
 
 def optimizer_facts(optimizer: Any) -> dict[str, Attribute]:
