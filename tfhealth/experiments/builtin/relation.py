@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfhealth.experiments.builtin import probes
-from tfhealth.experiments.builtin.tables import inputs_of
+from tfhealth.experiments.builtin.tables import in_errors, inputs_of
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 from tfhealth.series import Floats, Ints
 
@@ -218,8 +218,7 @@ def _best_move(target: Floats, stretches: list[tuple[Ints, Ints, Floats]]) -> fl
         straight = _together(target, kept, pairs, weights, 0)
         for shift in _SHIFTS:
             gain = _together(target, kept, pairs, weights, shift) - straight
-            error = gain.std(ddof=1) / math.sqrt(len(gain))
-            most = max(most, float(gain.mean() / error) if error else 0.0)
+            most = max(most, in_errors(gain))
     return most
 
 
