@@ -149,6 +149,10 @@ def test_built_in_rules_are_a_pack_too():
             "6:1 templates: 'ACT901-x.yaml' is no template; legal: header.html.j2, footer.html.j2, style.css, "
             "report.html.j2, chapter-NAME.html.j2",
         ]),
+        ("templates: templates", "templates: looks", [
+            "6:1 templates: 'chapter-NAME.html.j2' is no template; legal: header.html.j2, footer.html.j2, style.css, "
+            "report.html.j2, chapter-NAME.html.j2",
+        ]),
         ("title: Acme", "title: {}\n# ", ["4:1 title: Input should be a valid string"]),
         ("name: acme-rules\n", "", ["1:1 name: key 'name' is required"]),
         (MANIFEST, "- x", ["1:1: must be a mapping of keys, is a list"]),
@@ -163,6 +167,7 @@ def test_fault_in_a_manifest_points_at_its_place(tmp_path: Path, old: str, new: 
         "text.png": "no picture",
         "bomb.svg": '<!DOCTYPE svg [<!ENTITY a "aaaa">]><svg/>',
         "huge.svg": "<svg>" + "x" * 100_000,
+        "looks/chapter-NAME.html.j2": "",
     }
     folder = make_pack(tmp_path / "a", MANIFEST.replace(old, new), files)
     assert faults(folder) == [f"a/pack.yaml:{one}" for one in expected]
