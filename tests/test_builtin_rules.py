@@ -172,7 +172,6 @@ FACTS = {
     "fit.steps_per_epoch",
     "fit.custom_train_step",
     "compile.metrics",
-    "compile.custom_loss",
     "data.kind",
     "task.kind",
     "task.labels",
