@@ -328,6 +328,12 @@ def test_no_rule_explains_itself_by_way_of_others():
     assert order.index("DATA002") < order.index("GRAD008") < order.index("ACT002") < order.index("LOSS003")
 
 
+@each_rule
+def test_advice_shows_no_input_of_another_model(rule: Rule):
+    """The shape of an input is that of the site, so that the code can be pasted as it is."""
+    assert not re.search(r"Input\((shape=)?\(\d", rule.advice)
+
+
 @each_example
 def test_example_reaches_its_verdict(rule: Rule, example: Example):
     """On its own example a rule reaches the verdict, and the severity and step where they are given."""
