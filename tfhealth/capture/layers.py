@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,17 @@ import tensorflow as tf
 
 from tfhealth.packages import of_keras
 
-__all__ = ["activation_name", "held", "is_normalizing", "layers_below", "location", "owners", "prepares", "weighted"]
+__all__ = [
+    "activation_name",
+    "held",
+    "is_normalizing",
+    "layers_below",
+    "location",
+    "owners",
+    "prepares",
+    "snake_case",
+    "weighted",
+]
 
 _NORMALIZING = (
     keras.layers.Normalization,
@@ -74,6 +85,11 @@ def weighted(layer: Any) -> bool:
 def is_normalizing(layer: Any) -> bool:
     """Tell whether a layer brings its input to zero mean and unit variance."""
     return isinstance(layer, _NORMALIZING)
+
+
+def snake_case(name: str) -> str:
+    """Return the name of a class as Keras writes it in small letters: MeanSquaredError, mean_squared_error."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def prepares(layer: Any) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from tfhealth.capture.layers import snake_case
 from tfhealth.packages import of_keras
 from tfhealth.series import Attribute
 
@@ -59,7 +59,7 @@ def _called(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, keras.losses.Loss | keras.metrics.Metric):
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(value).__name__).lower()
+        return snake_case(type(value).__name__)
     return str(getattr(value, "__name__", type(value).__name__))
 
 
