@@ -21,6 +21,7 @@ FLOORS = [
     "resources",
     "callable_package",
     "offers",
+    "packages",
     "series",
     "samples",
     "summaries",

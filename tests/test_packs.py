@@ -149,6 +149,10 @@ def test_built_in_rules_are_a_pack_too():
             "6:1 templates: 'ACT901-x.yaml' is no template; legal: header.html.j2, footer.html.j2, style.css, "
             "report.html.j2, chapter-NAME.html.j2",
         ]),
+        ("templates: templates", "templates: looks", [
+            "6:1 templates: 'chapter-NAME.html.j2' is no template; legal: header.html.j2, footer.html.j2, style.css, "
+            "report.html.j2, chapter-NAME.html.j2",
+        ]),
         ("title: Acme", "title: {}\n# ", ["4:1 title: Input should be a valid string"]),
         ("name: acme-rules\n", "", ["1:1 name: key 'name' is required"]),
         (MANIFEST, "- x", ["1:1: must be a mapping of keys, is a list"]),
@@ -163,6 +167,7 @@ def test_fault_in_a_manifest_points_at_its_place(tmp_path: Path, old: str, new: 
         "text.png": "no picture",
         "bomb.svg": '<!DOCTYPE svg [<!ENTITY a "aaaa">]><svg/>',
         "huge.svg": "<svg>" + "x" * 100_000,
+        "looks/chapter-NAME.html.j2": "",
     }
     folder = make_pack(tmp_path / "a", MANIFEST.replace(old, new), files)
     assert faults(folder) == [f"a/pack.yaml:{one}" for one in expected]
@@ -237,6 +242,21 @@ def test_rows_of_a_pack_are_new(tmp_path: Path):
     first, second = caught.value.faults
     assert str(first).startswith("a/checklist.yaml:1:11 sources.S: 'S' stands for 'Govind Chandrasekhar, ")
     assert str(second) == "a/checklist.yaml:5:6 chapters.0.items.0.id: 'act.std-range' is a row already"
+
+
+def test_groups_of_causes_of_a_pack_are_new(tmp_path: Path):
+    """Its rules may name its own groups and the built-in ones, whose names are taken."""
+    rule = RULE.replace("examples:", "explained_by: [house, large-rate]\nexamples:")
+    files = {"checklist.yaml": f"{ROWS}causes: {{house: [acme.seed]}}\n", "rules/ACT901-x.yaml": rule}
+    checklist = load_checklist(make_pack(tmp_path / "a", files=files))
+    assert checklist.causes_of(checklist.rules[0]) == ("acme.seed", "OPT001", "OPT002", "OPT003", "OPT004")
+    files["checklist.yaml"] = files["checklist.yaml"].replace("house", "large-rate")
+    with pytest.raises(RuleError) as caught:
+        load_checklist(make_pack(tmp_path / "b", files=files))
+    assert [str(fault) for fault in caught.value.faults] == [
+        "b/checklist.yaml:6:10 causes.large-rate: 'large-rate' is a group of causes already",
+        "b/rules/ACT901-x.yaml:12:16 explained_by.0: 'house' is no group of causes",
+    ]
 
 
 def test_broken_rows_are_the_only_fault(tmp_path: Path):

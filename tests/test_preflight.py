@@ -284,7 +284,7 @@ def test_a_clone_is_compiled_like_its_model():
     model, x, y = classifier(loss=Powered(3), steps_per_execution=2, jit_compile=False)
     model.fit(x, y, verbose=0)
     model.optimizer.learning_rate = 0.125
-    clone = Trial(1, model, gathered(x, y), None, float("inf")).model()
+    clone = Trial(1, gathered(x, y), None, float("inf"), model).model()
     assert all(np.array_equal(one, other) for one, other in zip(clone.get_weights(), model.get_weights(), strict=True))
     assert (clone.loss.power, clone.loss is model.loss, clone.steps_per_execution) == (3, False, 2)
     assert (float(clone.optimizer.learning_rate), int(clone.optimizer.iterations)) == (0.125, 0)
@@ -548,7 +548,7 @@ def test_a_plain_clone_has_nothing_that_makes_learning_by_heart_harder():
     model = keras.Sequential([keras.Input((4, 4, 1)), *stack, layers.Dropout(0.5), layers.Dense(1)])
     model.compile("sgd", "mse")
     x, y = np.random.default_rng(0).normal(size=(8, 4, 4, 1)).astype("float32"), np.zeros((8, 1), "float32")
-    clone = Trial(1, model, gathered(x, y), None, float("inf")).model(plain=True)
+    clone = Trial(1, gathered(x, y), None, float("inf"), model).model(plain=True)
     assert np.array_equal(clone(x, training=True), clone(x, training=False))
     assert (clone.losses, len(model.losses), model.layers[-2].rate) == ([], 1, 0.5)
     assert not np.array_equal(model(x, training=True), model(x, training=False))

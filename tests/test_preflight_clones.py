@@ -110,7 +110,7 @@ def test_a_subclassed_model_is_cloned_without_a_configuration(kind):
     model.compile("adam", "mse")
     model.fit(X, Y, verbose=0)
     before, answers = state(model), model(X).numpy()
-    trial = Trial(1, model, gathered(X, Y), None, float("inf"))
+    trial = Trial(1, gathered(X, Y), None, float("inf"), model)
     clone = trial.model()
     assert np.array_equal(clone(X).numpy(), answers)
     assert {id(one) for one in clone.variables}.isdisjoint(id(one) for one in model.variables)
@@ -135,7 +135,7 @@ def test_a_gan_is_tried_as_far_as_it_goes(tmp_path):
     model = Gan(network, keras.Sequential([keras.Input((2,)), layers.Dense(6)]))
     model.compile(keras.optimizers.Adam(3e-4), keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(True))
     before = state(model)
-    clone = Trial(1, model, gathered(X), None, float("inf")).model()
+    clone = Trial(1, gathered(X), None, float("inf"), model).model()
     assert [float(one.learning_rate) for one in (clone.d_optimizer, clone.g_optimizer)] == pytest.approx([3e-4, 1e-3])
     assert clone.d_optimizer is not model.d_optimizer
     result = tried(tmp_path, model, X, None, "smoke", "overfit_tiny")
@@ -160,7 +160,7 @@ def test_an_argument_of_compile_that_is_kept_nowhere_is_named():
     model = Forgetful()
     model.compile(other=3)
     with pytest.raises(TypeError, match=r"Forgetful.compile\(\) takes other, which no attribute of that name keeps"):
-        Trial(1, model, gathered(X, X), None, float("inf")).model()
+        Trial(1, gathered(X, X), None, float("inf"), model).model()
 
 
 def test_a_clone_knows_what_adapt_found():

@@ -269,6 +269,29 @@ def test_folder_may_bring_its_own_rows(tmp_path: Path):
     assert found == [f"mine/checklist.yaml:5:63 chapters.0.items.0.how.0: {expected}"]
 
 
+GROUPS = f"{ROWS}causes:\n  at-start: [act.std-range, ACT902]\n"
+
+
+def test_group_of_causes_stands_for_what_it_holds(tmp_path: Path):
+    """Rows and rules of a group explain each rule that names it, but for the rule and the row that it is."""
+    first = changed("examples:", "explained_by: [ACT903, at-start, ACT902]\nexamples:")
+    second = changed("ACT901", "ACT902", first)
+    files = {"checklist.yaml": GROUPS, "ACT901-x.yaml": first, "ACT902-x.yaml": second}
+    loaded = load_checklist(write_rules(tmp_path / "mine", files))
+    assert [loaded.causes_of(rule) for rule in loaded.rules] == [("ACT903", "ACT902"), ("ACT903",)]
+
+
+def test_names_of_no_group_are_faults(tmp_path: Path):
+    """A group that is none in a rule, and a row that is none in a group, each with the nearest name."""
+    rule = changed("examples:", "explained_by: [at-strat]\nexamples:")
+    found = faults(tmp_path, {"checklist.yaml": GROUPS.replace("[act.", "[act.std, act."), "ACT901-x.yaml": rule})
+    assert found == [
+        "mine/ACT901-x.yaml:12:16 explained_by.0: 'at-strat' is no group of causes; did you mean 'at-start'?",
+        "mine/checklist.yaml:7:14 causes.at-start.0: 'act.std' is no row of the checklist; "
+        "did you mean 'act.std-range'?",
+    ]
+
+
 def test_missing_and_empty_folders_are_wrong_use(tmp_path: Path):
     """No folder, a file in its place, or no rule in it."""
     (tmp_path / "file").write_text("")

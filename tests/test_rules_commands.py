@@ -312,6 +312,25 @@ def test_path_that_cannot_be_meant_is_wrong_use(action: str):
     assert said(action, "mine", "--profile", "no.yaml", code=2) == ["tfhealth: no.yaml: no such profile."]
 
 
+def test_check_reads_the_templates_of_a_pack():
+    """What Jinja cannot parse and what no template may have, with file and line; of the style, what could load."""
+    folder = mine(manifest='name: mine\nversion: "1"\ntemplates: looks\n')
+    looks = {
+        "header.html.j2": "<p>a</p>\n{% fi report.name %}",
+        "footer.html.j2": "<p>\n{{ report.name | reverse }}</p>",
+        "chapter-a.html.j2": "<h2>{{ report.name }}</h2>",
+        "style.css": "p { background: url(https://acme.example/p.png) }",
+    }
+    write_rules(folder / "looks", looks)
+    assert said("check", "mine", code=1) == [
+        "mine/looks/footer.html.j2:2:1: filter 'reverse' is not allowed; legal: length, capitalize, lower, title, "
+        "trim, upper",
+        "mine/looks/header.html.j2:2:1: TemplateSyntaxError: Encountered unknown tag 'fi'.",
+        "mine/looks/style.css:1:1: has 'url(https:acmeexampleppn…' in it; legal is url(data:image/png;base64,…)",
+        "3 faults, 0 warnings in 1 rule",
+    ]
+
+
 # test
 
 

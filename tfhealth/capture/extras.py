@@ -109,7 +109,7 @@ class Extras:
     def _chosen(self, one: Located) -> bool:
         return one.site.kind in KINDS and any(matches(f"**/{glob}", one.site.name) for glob in self._globs)
 
-    def drain(self, ended: bool = False) -> None:
+    def drain(self, ended: bool) -> None:
         """Bring what the device keeps to the file; what only the last state of counts now and then, and at the end."""
         recorder, now = self._journal.recorder, time.monotonic()
         if ended or now >= self._next:

@@ -7,10 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from tfhealth.series import Attribute
 
-__all__ = ["described", "expected_std", "fan_in", "fan_stds", "initializer_of", "looks_drawn"]
+__all__ = ["described", "expected_std", "fan_in", "fan_stds", "first_values", "initializer_of", "looks_drawn"]
 
 _NAMES = {"recurrent_kernel": "recurrent", "depthwise_kernel": "depthwise", "pointwise_kernel": "pointwise"}
 _CONSTANT = (keras.initializers.Zeros, keras.initializers.Ones, keras.initializers.Constant)
@@ -94,12 +95,20 @@ def looks_drawn(variable: Any, initializer: Any) -> bool | None:
     expected = expected_std(initializer, shape)
     if expected is None or not shape:
         return None
-    rows = max(1, _LOOKED_AT * shape[0] // max(math.prod(shape), 1))
-    values = keras.ops.convert_to_numpy(variable[:rows]).astype(np.float64)
+    values = first_values(variable, _LOOKED_AT).astype(np.float64)
     if abs(float(values.std()) - expected) > 4 * expected / math.sqrt(2 * values.size) + 1e-9:
         return False
     uniform = type(initializer).__name__ in _UNIFORM
     return not uniform or float(np.abs(values).max()) <= math.sqrt(3) * expected * (1 + 1e-5)
+
+
+def first_values(variable: Any, most: int) -> NDArray[Any]:
+    """Return the first rows of a variable, of its own dtype: one at least, and else at most so many elements."""
+    shape = tuple(int(size) for size in variable.shape)
+    if not shape:
+        return np.asarray(keras.ops.convert_to_numpy(variable))
+    rows = max(1, most * shape[0] // max(math.prod(shape), 1))
+    return np.asarray(keras.ops.convert_to_numpy(variable[:rows]))
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[float, float]:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-__all__ = ["activation_name", "held", "is_normalizing", "layers_below", "location", "owners", "prepares", "weighted"]
+from tfhealth.packages import of_keras
+
+__all__ = [
+    "activation_name",
+    "held",
+    "is_normalizing",
+    "layers_below",
+    "location",
+    "owners",
+    "prepares",
+    "snake_case",
+    "weighted",
+]
 
 _NORMALIZING = (
     keras.layers.Normalization,
@@ -74,13 +87,18 @@ def is_normalizing(layer: Any) -> bool:
     return isinstance(layer, _NORMALIZING)
 
 
+def snake_case(name: str) -> str:
+    """Return the name of a class as Keras writes it in small letters: MeanSquaredError, mean_squared_error."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
 def prepares(layer: Any) -> bool:
     """Tell whether a layer only prepares data: what it puts out is still input.
 
     Of the user's own layers, and of Lambda, that is taken for granted where they have no weights, also unknown ones.
     """
     name = type(layer).__name__
-    if not type(layer).__module__.startswith("keras."):
+    if not of_keras(layer):
         return not layer._layers and not layer.variables and held(layer) is None
     return name in _PREPARING or name.startswith("Random")
 
@@ -90,7 +108,7 @@ def held(layer: Any) -> str | None:
 
     A `tf.Variable` of floats that is to be trained, or of a layer without any variable a float tensor with two axes.
     """
-    if type(layer).__module__.startswith("keras."):
+    if of_keras(layer):
         return None
     kept = [one for one in vars(layer).values() if isinstance(one, tf.Tensor | tf.Variable) and one.dtype.is_floating]
     if any(isinstance(one, tf.Variable) and one.trainable for one in kept):

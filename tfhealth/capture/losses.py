@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture import outputs
-from tfhealth.capture.facts.fit import compile_facts, is_custom
+from tfhealth.capture.facts.fit import compile_facts
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
 from tfhealth.series import Attribute, Site
@@ -58,7 +58,6 @@ def _of_outputs(
             "part": "output",
             "weighted": weighted,
             "chance": None if guess is None else factor * guess,
-            "own": is_custom(function),
             "loss_weight": factor,
             "position": position,
         }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 from tfhealth.capture.broadcasting import broadcasts
-from tfhealth.capture.layers import activation_name
+from tfhealth.capture.layers import activation_name, snake_case
 from tfhealth.capture.tap import Tap
+from tfhealth.packages import of_keras
 from tfhealth.series import Attribute, Site
 
 __all__ = ["LOSS_SITE", "chance", "classes", "locate"]
@@ -110,13 +110,8 @@ def _describe(loss: Any) -> tuple[str | None, bool | None, bool]:
         return str(loss), None, False
     if isinstance(found, keras.losses.Loss):
         logits = getattr(found, "from_logits", None)
-        return _snake(type(found).__name__), logits, found.reduction in ("sum_over_batch_size", "mean")
-    known = str(getattr(found, "__module__", "")).startswith("keras.")
-    return str(getattr(found, "__name__", type(found).__name__)), False if known else None, True
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+        return snake_case(type(found).__name__), logits, found.reduction in ("sum_over_batch_size", "mean")
+    return str(getattr(found, "__name__", type(found).__name__)), False if of_keras(found) else None, True
 
 
 def activation_of(prediction: Any) -> str | None:

@@ -193,11 +193,15 @@ class Probes:
         number = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
         return self.replicas[int(number) % len(self.replicas)]
 
-    def drain(self) -> Drained:
-        """Return what was written since the last drain: (layout, steps int64[n], statistics float64[n, P])."""
+    def drain(self, ended: bool = False) -> Drained:
+        """Return what was written since the last drain: (layout, steps int64[n], statistics float64[n, P]).
+
+        Args:
+            ended: whether this is the last time, at which all that is kept beside statistics is recorded too.
+        """
         drained = []
         if self.extras is not None:
-            self.extras.drain()
+            self.extras.drain(ended)
         for layout, steps, rows in self.written():
             self._compare(layout, steps, rows)
             drained.append((layout, steps, layout.finish(pooled(layout, rows))))

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfhealth.capture.reductions import effects_of
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
+from tfhealth.packages import of_keras
 from tfhealth.series import Attribute, Site
 
 __all__ = ["locate", "rate_in_force"]
@@ -31,7 +32,7 @@ def rate_in_force(optimizer: Any) -> Any:
     given, iterations = inner._learning_rate, inner._iterations
     if not isinstance(given, _Schedule):
         return tf.cast(_value(given), tf.float32) if isinstance(given, keras.Variable) else None
-    if type(given).__module__.split(".")[0] == "keras":
+    if of_keras(given):
         return tf.cast(given(iterations), tf.float32)
     step = _value(iterations)
     concrete = tf.function(given.__call__, autograph=False).get_concrete_function(tf.TensorSpec((), step.dtype))

@@ -212,7 +212,7 @@ class Session:
         if time.perf_counter() - self._last_flush > rest or self._probed.probes.free < self._count:
             self.flush()
 
-    def flush(self, epoch_ended: bool = False) -> None:
+    def flush(self, epoch_ended: bool = False, ended: bool = False) -> None:
         """Bring what the device holds to the file."""
         # The last execution that began may have found no data.
         last = max(self._done - 1, 0) if epoch_ended else self._step
@@ -220,7 +220,7 @@ class Session:
         if self._probed is None:
             return
         began = time.perf_counter()
-        self._record(self._probed.probes.drain())
+        self._record(self._probed.probes.drain(ended))
         self._last_flush = time.perf_counter()
         self._flush_took = self._last_flush - began
         self.flushed()
@@ -240,9 +240,7 @@ class Session:
             for name in ("train_function", "test_function"):
                 put_back(self.model, name)
         with self.guarded("flush"):
-            self.flush()
-            if self._probed is not None and self._probed.probes.extras is not None:
-                self._probed.probes.extras.drain(ended=True)
+            self.flush(ended=True)
         self._probed = None
         self.known.record_late()
         if self._done:

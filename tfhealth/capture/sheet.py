@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import tensorflow as tf
 
+from tfhealth.capture.classes import shares_of
 from tfhealth.capture.rows import make_variables
 from tfhealth.capture.sites import FUSED_WITH_LOSS, Located, fused
 from tfhealth.samples import CHANNELS, NUMBERS, SIDE, Samples, pixels
@@ -87,16 +89,14 @@ class Sheet:
 
     def take(self) -> list[Samples]:
         """Return what was kept last; nothing where that was returned before, or no step was seen."""
-        last, parts = max(((int(taken.numpy()), parts) for taken, parts in self._traces), default=(0, []), key=_first)
+        last, parts = max(
+            ((int(taken.numpy()), parts) for taken, parts in self._traces), default=(0, []), key=itemgetter(0)
+        )
         if not last or last == self._told:
             return []
         self._told = last
         found = [_on_host(part) for part in parts]
         return [one for one in found if one.values.size]
-
-
-def _first(pair: tuple[int, Any]) -> int:
-    return pair[0]
 
 
 def _shows(one: Located) -> bool:
@@ -151,12 +151,9 @@ def _row(dtype: Any, tensor: Any, most: int) -> Any:
 
 def _class(one: Located, most: int) -> Any:
     """Return the likeliest class of the first predictions and its probability, float32[n, 2]."""
-    first, logits = tf.cast(one.tensor[:most], tf.float32), one.attributes["form"] == "logits"
-    if one.attributes["encoding"] == "binary":
-        positive = tf.reshape(tf.sigmoid(first) if logits else first, [-1])
-        shares = tf.stack([1 - positive, positive], 1)
-    else:
-        shares = tf.nn.softmax(first) if logits else first
+    form, encoding = str(one.attributes["form"]), str(one.attributes["encoding"])
+    first = tf.cast(one.tensor[:most], tf.float32)
+    shares = shares_of(tf.reshape(first, [-1]) if encoding == "binary" else first, form, encoding)
     return tf.stack([tf.cast(tf.argmax(shares, 1), tf.float32), tf.reduce_max(shares, 1)], 1)
 
 

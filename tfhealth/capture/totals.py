@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhealth.capture.classes import classes_of
 from tfhealth.capture.rows import make_variables
 from tfhealth.capture.sheet import form_of, scaled, strided
 from tfhealth.capture.sites import Located
@@ -109,8 +110,7 @@ def _add(part: _Part, one: Located) -> None:
 
 
 def _add_classes(part: _Part, one: Located) -> None:
-    labels = tf.argmax(one.tensor, axis=-1) if one.attributes["encoding"] == "onehot" else one.tensor
-    found = tf.reshape(tf.cast(labels, tf.int64), [-1])
+    found = tf.cast(classes_of(one.tensor, str(one.attributes["encoding"])), tf.int64)
     legal = tf.where(found < part.shape[0], found, -1)  # a negative one belongs to no segment
     part.kept[0].assign_add(tf.math.unsorted_segment_sum(tf.ones_like(found), legal, part.shape[0]))
 

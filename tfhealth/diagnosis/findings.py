@@ -126,7 +126,7 @@ def ordered(checklist: Checklist, findings: Sequence[Finding], steps: int) -> li
     slack = max(_SLACK_STEPS, _SLACK_SHARE * steps)
     linked = []
     for finding in findings:
-        named = rules[finding.rule].explained_by
+        named = checklist.causes_of(rules[finding.rule])
         causes = [
             other.rule
             for other in findings

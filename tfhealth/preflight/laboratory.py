@@ -124,7 +124,7 @@ class Laboratory:
 
     def _yielded(self, one: Experiment) -> Any:
         """Return what an experiment yields; whatever it draws, the next one begins with the same seed."""
-        trial = Trial(self.seed, self.model, self.samples, self.validation, self._deadline, self._noted(one.name))
+        trial = Trial(self.seed, self.samples, self.validation, self._deadline, self.model, self._noted(one.name))
         trial.check_time()
         with untouched(self.seed), trying(), _quiet():
             return one.run(trial)

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from tfhealth.packages import of_keras
+
 __all__ = ["EXTRAS", "plainly"]
 
 EXTRAS = ("augmentation", "noise", "dropout", "activity regularization", "weight regularization")
@@ -65,9 +67,8 @@ def _settable(layer: Any, name: str) -> bool:
 
 def _augments(layer: Any) -> bool:
     """Whether a layer of Keras's changes images at random while training."""
-    return type(layer).__module__.startswith("keras.src.layers.preprocessing") and type(layer).__name__.startswith(
-        ("Random", "AutoContrast", "AugMix", "CutMix", "MixUp", "RandAugment", "Pipeline")
-    )
+    names = ("Random", "AutoContrast", "AugMix", "CutMix", "MixUp", "RandAugment", "Pipeline")
+    return of_keras(layer) and type(layer).__name__.startswith(names)
 
 
 def _only_inference(layer: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,11 +20,12 @@ class OutOfTime(BaseException):
     """Ends an experiment for which no time is left, like Ctrl-C: one that catches what goes wrong must not catch it."""
 
 
+@dataclass(frozen=True, eq=False)
 class Supply:
     """What of the data an experiment is given; nothing that it does with it reaches the caller's.
 
     Attributes:
-        seed: of the order of samples.
+        seed: of the order of samples, and of everything else that is random in an experiment.
     """
 
     seed: int

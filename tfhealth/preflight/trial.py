@@ -20,7 +20,7 @@ from tfhealth.preflight.optimizers import optimizer_like, rate_of, restarter, st
 from tfhealth.preflight.penalties import scaled
 from tfhealth.preflight.plain import EXTRAS, plainly
 from tfhealth.preflight.precision import NOISE, precise
-from tfhealth.preflight.source import Samples, fed, rows_of
+from tfhealth.preflight.source import fed, rows_of
 from tfhealth.preflight.steps import drawn, ready, stepped
 from tfhealth.preflight.supply import Supply
 from tfhealth.preflight.targets import classes_of, loss_name
@@ -34,17 +34,9 @@ _COLORS = re.compile(r"\x1b\[\d*m")  # in errors of Keras's
 
 @dataclass(frozen=True, eq=False)
 class Trial(Supply):
-    """What an experiment is given; nothing that it does with it reaches the caller's model or data.
+    """What an experiment is given; nothing that it does with it reaches the caller's model or data."""
 
-    Attributes:
-        seed: the seed of everything random in the experiment.
-    """
-
-    seed: int
     _model: Any
-    _samples: Samples
-    _validation: Samples | None
-    _deadline: float
     _note: Callable[[str], None] = print
 
     def model(

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tfhealth.packages import of_keras
 from tfhealth.preflight.adapted import words_of
 
 __all__ = ["copied", "double"]
@@ -27,7 +28,7 @@ def double(layer: Any) -> Any:
 
     A layer of somebody's own is made from its arguments, and what these do not name it gets from there.
     """
-    if not _of_keras(layer) and _given(layer) is not None:
+    if not of_keras(layer) and _given(layer) is not None:
         return copied(layer)
     return _made(layer, lambda: _in_double(layer.get_config()), "float64")
 
@@ -46,7 +47,7 @@ def _made(layer: Any, config: Any, dtype: str | None) -> Any:
         if given is None:
             raise
         twin = None
-    if twin is None or (given is not None and not _of_keras(layer) and _given(twin) != given):
+    if twin is None or (given is not None and not of_keras(layer) and _given(twin) != given):
         twin = type(layer)(**given)
         twin.name = layer.name
     words_of(layer, twin)
@@ -56,10 +57,6 @@ def _made(layer: Any, config: Any, dtype: str | None) -> Any:
 def _given(layer: Any) -> Any:
     """Return the arguments of a layer where all of them are plain values, which Keras keeps; else None."""
     return getattr(getattr(layer, "_auto_config", None), "config", None)
-
-
-def _of_keras(layer: Any) -> bool:
-    return type(layer).__module__.startswith("keras.")
 
 
 def _known(layer: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from tfhealth.experiments import Inapplicable
+from tfhealth.packages import of_keras
 from tfhealth.preflight.clones import cloned, layered
 from tfhealth.preflight.twins import copied
 
@@ -43,8 +44,7 @@ def widened(model: Any, factor: int) -> Any:
 
 def _width(layer: Any) -> str | None:
     """Return what a layer of Keras's calls its width; None where it has none."""
-    known = type(layer).__module__.startswith("keras.")
-    return next((name for name in _WIDTHS if known and isinstance(getattr(layer, name, None), int)), None)
+    return next((name for name in _WIDTHS if of_keras(layer) and isinstance(getattr(layer, name, None), int)), None)
 
 
 def _makers(tensor: Any) -> Iterator[Any]:

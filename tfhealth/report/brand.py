@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tfhealth.errors import Fault
 from tfhealth.report.document import Letterhead, Report
 from tfhealth.report.harmless import MAX_CSS, check_css, listed
 from tfhealth.report.logo import logo_uri
-from tfhealth.report.partial import MAX_TEXT, render
+from tfhealth.report.partial import MAX_TEXT, problem_in, render
 from tfhealth.report.words import clean, shorten
 from tfhealth.rules.brand import chapters_in
 from tfhealth.rules.checklist import Brand
+from tfhealth.rules.pack import Pack
 
-__all__ = ["FOOTER", "HEADER", "LAYOUT", "STYLE", "letterhead", "problem", "render_part"]
+__all__ = ["FOOTER", "HEADER", "LAYOUT", "STYLE", "letterhead", "problem", "render_part", "template_faults"]
 
 HEADER, FOOTER, STYLE, LAYOUT = "header.html.j2", "footer.html.j2", "style.css", "report.html.j2"
 
@@ -73,6 +75,26 @@ def render_part(report: Report, what: str) -> tuple[str, str]:
     except ValueError as error:
         return "", problem(head.pack, what, f"is left out: {error}")
     return made, problem(head.pack, what, f"is shown without {listed(left_out)}") if left_out else ""
+
+
+def template_faults(pack: Pack) -> list[Fault]:
+    """Return what is wrong in the templates and the style of a pack, as far as it shows without a report."""
+    folder, manifest = pack.brand.templates, pack.manifest
+    if folder is None or manifest is None or manifest.templates is None:
+        return []
+    found = {name: _problem_in(folder, name) for name in (HEADER, FOOTER, STYLE, LAYOUT, *chapters_in(folder))}
+    shown = Path(pack.folder.name) / manifest.templates
+    return [Fault(str(shown / name), wrong[0], 1, "", wrong[1]) for name, wrong in found.items() if wrong is not None]
+
+
+def _problem_in(folder: Path, name: str) -> tuple[int, str] | None:
+    try:
+        if name != STYLE:
+            return problem_in(_read(folder, name, MAX_TEXT))
+        _style(folder)
+    except (ValueError, OSError) as error:
+        return 1, str(error)
+    return None
 
 
 def _style(folder: Path | None) -> str:

@@ -53,13 +53,14 @@ def page(report: Report) -> str:
     footer, at_footer = brand.render_part(report, brand.FOOTER)
     own, of_own = sections.chapters(report)
     order, of_order = sections.order(report)
+    headings = _headings(report, order, own)
     notices = [*report.notices, *filter(None, (at_header, at_footer, *of_own, of_order))]
     return rendered(
         "report.html.j2",
         report,
         report.letterhead.style if report.letterhead else "",
-        sections=_headings(report, order, own),
-        body=Markup("\n").join(_pieces(report, order, own, notices)),
+        sections=headings,
+        body=Markup("\n").join(_pieces(report, order, own, headings, notices)),
         header=Markup(header),  # noqa: S704 - written anew from a list of tags
         footer=Markup(footer),  # noqa: S704 - as above
     )
@@ -80,14 +81,18 @@ def _headings(report: Report, order: Sequence[tuple[str, str]], own: Sequence[Ow
 
 
 def _pieces(
-    report: Report, order: Sequence[tuple[str, str]], own: Sequence[OwnChapter], notices: Sequence[str]
+    report: Report,
+    order: Sequence[tuple[str, str]],
+    own: Sequence[OwnChapter],
+    headings: Sequence[Heading],
+    notices: Sequence[str],
 ) -> Iterator[Markup]:
     """Yield the HTML of what a page is made of, in order."""
     from markupsafe import Markup
 
     from tfhealth.report.sections import CHAPTERS, SECTIONS
 
-    environment, headings = _environment(), _headings(report, order, own)
+    environment = _environment()
 
     def part(name: str, **more: object) -> Markup:
         made = environment.get_template(f"report/{name}.html.j2")

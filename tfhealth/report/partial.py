@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import nodes
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-__all__ = ["FILTERS", "MAX_TEXT", "render"]
+__all__ = ["FILTERS", "MAX_TEXT", "problem_in", "render"]
 
 MAX_TEXT = 20_000
 _MAX_OUTPUT = 50_000
@@ -60,23 +60,48 @@ def render(text: str, report: Report, parts: Any = None, headings: tuple[str, ..
     return filter_html(made, headings)
 
 
+def problem_in(text: str) -> tuple[int, str] | None:
+    """Return the line of a template, and what is wrong there, before any report is put into it; None: nothing."""
+    try:
+        _parsed(text, _environment(_Rounds()))
+    except RecursionError:
+        return 1, "is nested too deep"
+    except Exception as error:  # whatever Jinja makes of it
+        line, what = _placed(error)
+        return line or 1, what
+    return None
+
+
+class _RefusedError(ValueError):
+    """Something that a template may not have, in one of its lines."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(what)
+        self.lineno = line
+
+
 def _told(error: Exception) -> str:
     """Return what went wrong in a template, with the line where it is known."""
-    what = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+    line, what = _placed(error)
+    return what if line is None else f"line {line}: {what}"
+
+
+def _placed(error: Exception) -> tuple[int | None, str]:
+    """Return the line of a template where something went wrong, None where it is not known, and what."""
+    what = (
+        str(error)
+        if type(error) in (ValueError, _RefusedError)
+        else f"{type(error).__name__}: {getattr(error, 'message', error)}"
+    )
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
-    line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
-    return what if line is None or what.startswith("line ") else f"line {line}: {what}"
+    return getattr(error, "lineno", None) or (lines[-1] if lines else None), what
 
 
 def _rendered(text: str, names: Mapping[str, Any]) -> str:
     from jinja2 import Template
 
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"has {len(text):,} characters; legal are {MAX_TEXT:,}")
-    rounds = _Rounds()
-    environment = _environment(rounds)
-    tree = environment.parse(text)
-    _check(tree, 0)
+    environment = _environment(_Rounds())
+    tree = _parsed(text, environment)
     _count_rounds(tree)
     template = Template.from_code(environment, environment.compile(tree), {})
     parts, size = [], 0
@@ -88,17 +113,26 @@ def _rendered(text: str, names: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+def _parsed(text: str, environment: ImmutableSandboxedEnvironment) -> nodes.Template:
+    """Return the tree of a template that has nothing in it but what is allowed."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"has {len(text):,} characters; legal are {MAX_TEXT:,}")
+    tree = environment.parse(text)
+    _check(tree, 0)
+    return tree
+
+
 def _check(node: Any, depth: int) -> None:
     """Refuse everything that is not in the list; done before compiling, which already computes with constants."""
     kind = type(node).__name__
     if kind not in _NODES or (kind == "Tuple" and node.ctx != "store"):
-        raise ValueError(f"line {node.lineno}: {kind.lower()} is not allowed; legal are {{{{ names }}}}, if and for")
+        raise _RefusedError(node.lineno, f"{kind.lower()} is not allowed; legal are {{{{ names }}}}, if and for")
     if kind == "Filter" and node.name not in FILTERS:
-        raise ValueError(f"line {node.lineno}: filter {node.name!r} is not allowed; legal: {', '.join(FILTERS)}")
+        raise _RefusedError(node.lineno, f"filter {node.name!r} is not allowed; legal: {', '.join(FILTERS)}")
     if kind == "For" and node.recursive:
-        raise ValueError(f"line {node.lineno}: a recursive loop is not allowed")
+        raise _RefusedError(node.lineno, "a recursive loop is not allowed")
     if depth > _MAX_NESTED:
-        raise ValueError(f"line {node.lineno}: is nested more than {_MAX_NESTED} deep")
+        raise _RefusedError(node.lineno, f"is nested more than {_MAX_NESTED} deep")
     for child in node.iter_child_nodes():
         _check(child, depth + 1)
 

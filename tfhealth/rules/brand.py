@@ -7,8 +7,9 @@ from pathlib import Path
 
 __all__ = ["TEMPLATES", "chapters_in", "is_inside", "read_logo", "read_templates"]
 
-TEMPLATES = ("header.html.j2", "footer.html.j2", "style.css", "report.html.j2", "chapter-NAME.html.j2")
-"""What the folder of templates may hold."""
+_FIXED = ("header.html.j2", "footer.html.j2", "style.css", "report.html.j2")
+TEMPLATES = (*_FIXED, "chapter-NAME.html.j2")
+"""What the folder of templates may hold; NAME is a word of small letters, digits and hyphens."""
 _CHAPTER = re.compile(r"chapter-[a-z0-9][a-z0-9-]{0,39}\.html\.j2")
 _MOST_CHAPTERS = 8
 _MAX_BYTES = 100_000
@@ -54,7 +55,7 @@ def _templates(folder: Path, inside: Path, name: str) -> tuple[Path | None, list
         return None, [f"{name!r} is no folder of the pack"]
     wrong = []
     for path in sorted(inside.iterdir()):
-        if path.name not in TEMPLATES and not _CHAPTER.fullmatch(path.name):
+        if path.name not in _FIXED and not _CHAPTER.fullmatch(path.name):
             wrong.append(f"{path.name!r} is no template; legal: {', '.join(TEMPLATES)}")
         elif (what := _wrong(folder, path)) is not None:
             wrong.append(what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tfhealth.conditions import Severity
-from tfhealth.rules.model import Line, RowId, Rule, Text
+from tfhealth.rules.model import GroupName, Line, RowId, Rule, RuleId, Text
 
 __all__ = ["BUILT_IN", "Brand", "Checklist", "Gate", "Item", "Origin", "Override", "Rows", "Suppression"]
 
@@ -62,6 +62,8 @@ class Rows(BaseModel):
 
     sources: dict[str, Line]
     chapters: list[Chapter] = Field(min_length=1)
+    causes: dict[GroupName, list[RowId | RuleId]] = Field(default_factory=dict)
+    """Groups of rows and rules that `explained_by` may name as one."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class Checklist:
         chapters: (title, rows) in order.
         rules: every rule, in the order of their rows, then of their ids.
         sources: {abbreviation: article}.
+        causes: {group: the rows and rules that `explained_by` means by it}.
         origins: {rule id: where it comes from}; a rule that is not in it is built-in.
         overrides: what differs at some layers, in the order in which it was said.
         suppressions: accepted findings.
@@ -171,6 +174,7 @@ class Checklist:
     chapters: tuple[tuple[str, tuple[Item, ...]], ...]
     rules: tuple[Rule, ...]
     sources: dict[str, str]
+    causes: Mapping[str, Collection[str]] = field(default_factory=lambda: MappingProxyType({}))
     origins: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))
     overrides: tuple[Override, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
@@ -192,6 +196,11 @@ class Checklist:
         """Return the rule with this id, or None."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)
 
+    def causes_of(self, rule: Rule) -> tuple[str, ...]:
+        """Return the rows and rules that explain a rule, groups taken apart, without the rule itself and its row."""
+        named = (one for name in rule.explained_by for one in self.causes.get(name, [name]))
+        return tuple(name for name in dict.fromkeys(named) if name not in (rule.checklist, rule.id))
+
     def origin(self, rule_id: str) -> Origin:
         """Return where a rule comes from."""
         return self.origins.get(rule_id, Origin())
@@ -206,4 +215,4 @@ class Checklist:
         chapters = tuple((chapter.title, tuple(chapter.items)) for chapter in rows.chapters)
         order = {item.id: place for place, item in enumerate(item for _, items in chapters for item in items)}
         ordered = sorted(rules, key=lambda rule: (order.get(rule.checklist, len(order)), rule.id))
-        return cls(chapters, tuple(ordered), dict(rows.sources))
+        return cls(chapters, tuple(ordered), dict(rows.sources), dict(rows.causes))

@@ -41,7 +41,7 @@ class Difference:
         removed: rules of the first alone, in its order.
         added: rules of the second alone, in its order.
         changed: {id of a rule of both: what differs}, without those that are the same.
-        settings: what differs in gate, suppressions, overrides, baseline and rows.
+        settings: what differs in gate, suppressions, overrides, baseline, groups of causes and rows.
     """
 
     removed: tuple[Rule, ...]
@@ -101,6 +101,7 @@ def _settings(checklist: Checklist) -> dict[str, Any]:
     }
     said |= {f"suppress {one.rule} at {one.match}": _accepted(one) for one in checklist.suppressions}
     said |= {f"override {one.id} at {one.match}": _overridden(one, checklist) for one in checklist.overrides}
+    said |= {f"causes {name}": list(group) for name, group in checklist.causes.items()}
     return said | {f"row {item.id}": item.asks for item in checklist.items}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from tfhealth.rules.model import Rule
 from tfhealth.rules.pack import Pack, RuleFile, built_in
 from tfhealth.rules.source import Place
 
-__all__ = ["Entry", "dangling", "gather", "rows_of"]
+__all__ = ["Entry", "Names", "gather", "rows_of"]
 
 _MOST = 100  # faults of one kind in one rule; to look for the nearest name takes time
 
@@ -107,13 +107,51 @@ def _added(rows: Rows, pack: Pack, chain: Chain) -> Rows:
         if rows.sources.get(name, article) != article:
             what = f"{name!r} stands for {rows.sources[name]!r} already"
             chain.faults.append(pack.rows_source.fault(("sources", name), what))
-    return Rows(sources={**pack.rows.sources, **rows.sources}, chapters=[*rows.chapters, *chapters])
+    for name in pack.rows.causes.keys() & rows.causes:
+        chain.faults.append(pack.rows_source.fault(("causes", name), f"{name!r} is a group of causes already"))
+    return Rows(
+        sources={**pack.rows.sources, **rows.sources},
+        chapters=[*rows.chapters, *chapters],
+        causes={**pack.rows.causes, **rows.causes},
+    )
 
 
-def dangling(rule: Rule, rows: Collection[str]) -> list[tuple[Place, str]]:
-    """Return the path of each row that a rule names and that is none, and what to say of it."""
-    named: list[tuple[Place, str]] = [(("checklist",), rule.checklist)]
-    # A cause may be a rule of a pack that is not in force: only rows are checked.
-    named += [(("explained_by", number), name) for number, name in enumerate(rule.explained_by) if "." in name]
-    wrong = [(path, name) for path, name in named if name not in rows][:_MOST]
-    return [(path, f"{name!r} is no row of the checklist{nearest(name, rows)}") for path, name in wrong]
+@dataclass(frozen=True)
+class Names:
+    """What the rules of a chain may name.
+
+    Attributes:
+        rows: ids of the rows in force.
+        groups: names of the groups of causes.
+    """
+
+    rows: Collection[str]
+    groups: Collection[str]
+
+    @classmethod
+    def of(cls, rows: Rows) -> Names:
+        """Return what rows in force can be called."""
+        return cls([item.id for chapter in rows.chapters for item in chapter.items], list(rows.causes))
+
+    def unknown_to(self, rule: Rule) -> list[tuple[Place, str]]:
+        """Return the path of each row and group that a rule names and that is none, and what to say of it."""
+        return self._unknown([(("checklist",), rule.checklist), *_placed(("explained_by",), rule.explained_by)])
+
+    def unknown_in(self, rows: Rows) -> list[tuple[Place, str]]:
+        """Return the same of the groups of causes in a pack's rows."""
+        return self._unknown([one for name, group in rows.causes.items() for one in _placed(("causes", name), group)])
+
+    def _unknown(self, named: Sequence[tuple[Place, str]]) -> list[tuple[Place, str]]:
+        # A cause may be a rule of a pack that is not in force: their ids are not checked.
+        wrong = [
+            (path, name) for path, name in named if not (name.isupper() or name in self.rows or name in self.groups)
+        ]
+        return [(path, self._no(name)) for path, name in wrong[:_MOST]]
+
+    def _no(self, name: str) -> str:
+        legal, kind = (self.rows, "row of the checklist") if "." in name else (self.groups, "group of causes")
+        return f"{name!r} is no {kind}{nearest(name, legal)}"
+
+
+def _placed(path: Place, names: Sequence[str]) -> list[tuple[Place, str]]:
+    return [((*path, number), name) for number, name in enumerate(names)]

@@ -31,8 +31,8 @@ def explain_rule(rule: Rule, checklist: Checklist) -> str:
         "## Examples",
         _examples(rule),
     ]
-    if rule.explained_by:
-        rows = ", ".join(f"`{row}`" for row in rule.explained_by)
+    if causes := checklist.causes_of(rule):
+        rows = ", ".join(f"`{row}`" for row in causes)
         parts += ["## What may cause it", f"Where one of these is found too, it is named as the cause: {rows}."]
     parts += ["## Sources", "\n".join(f"- {one}" for one in rule.references)]
     return "\n\n".join(parts) + "\n"

@@ -29,6 +29,7 @@ FORMAT = 1
 
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3,5}\d{3}$")]
 RowId = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z]+(-[a-z]+)*$")]
+GroupName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 
@@ -160,8 +161,9 @@ class Rule(_Model):
     why: Text = Field(description="Markdown: why the fault matters")
     advice: Text = Field(description="Markdown: what to change, with names in braces")
     references: list[Line] = Field(min_length=1, description="where the rule comes from")
-    explained_by: list[RowId | RuleId] = Field(
-        default_factory=list, description="rows or rules that, when they breach too, are the cause"
+    explained_by: list[RowId | RuleId | GroupName] = Field(
+        default_factory=list,
+        description="rows, rules, or groups of both, that, when they breach too, are the cause",
     )
     examples: list[Example] = Field(
         min_length=2, description="series with the verdict that the rule must reach on them; one passes, one does not"

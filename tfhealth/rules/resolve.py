@@ -10,7 +10,7 @@ from typing import Any
 
 from tfhealth.errors import Level, nearest
 from tfhealth.rules.checklist import BUILT_IN, Checklist, Gate, Override, Suppression
-from tfhealth.rules.entries import Entry, dangling, gather, rows_of
+from tfhealth.rules.entries import Entry, Names, gather, rows_of
 from tfhealth.rules.extends import Chain
 from tfhealth.rules.pack import ROWS
 from tfhealth.rules.patch import BY_SITE, PARTIAL, patched
@@ -40,16 +40,14 @@ class _Resolver:
         self.entries = gather(chain)
         self.ids = self.entries.keys() | {name for pack in chain.packs for name in pack.broken}
         self.rows = rows_of(chain)
-        self.row_ids = [item.id for chapter in self.rows.chapters for item in chapter.items]
+        self.names = Names.of(self.rows)
         unread = any(pack.rows is None and (pack.folder / ROWS).exists() for pack in chain.packs)
         self.knows_rows = chain.whole and not unread
 
     def checklist(self) -> Checklist:
         """Return the checklist in force."""
-        for entry in self.entries.values():
-            if self.knows_rows:
-                source = entry.written.source
-                self.chain.faults += [source.fault(*one) for one in dangling(entry.rule, self.row_ids)]
+        if self.knows_rows:
+            self._check_names()
         for profile in self.chain.profiles:
             self._set(profile)
         chosen = self._selected()
@@ -69,6 +67,14 @@ class _Resolver:
             packs=tuple(pack.brand for pack in self.chain.packs if pack.name != BUILT_IN),
             profile=profiles[-1].name if profiles else None,
         )
+
+    def _check_names(self) -> None:
+        """Complain of rows and groups of causes that packs name and that are none."""
+        for pack in self.chain.packs:
+            if pack.rows is not None and pack.rows_source is not None:
+                self.chain.faults += [pack.rows_source.fault(*one) for one in self.names.unknown_in(pack.rows)]
+        for entry in self.entries.values():
+            self.chain.faults += [entry.written.source.fault(*one) for one in self.names.unknown_to(entry.rule)]
 
     def _set(self, profile: ProfileFile) -> None:
         """Change rules as a profile says under `set`."""
@@ -95,7 +101,7 @@ class _Resolver:
             return
         rule, data = made
         if self.knows_rows:
-            wrong = [((*place, *path), what) for path, what in dangling(rule, self.row_ids) if path[0] in patch]
+            wrong = [((*place, *path), what) for path, what in self.names.unknown_to(rule) if path[0] in patch]
             self.chain.faults += [profile.source.fault(*one) for one in wrong]
         entry.change(rule, data, profile.name)
 
@@ -165,7 +171,7 @@ class _Resolver:
         if gate is None:
             return Gate()
         self._prefixes(profile, ("gate", "ignore"), gate.ignore, "warning")
-        legal = [*self.ids, *self.row_ids]
+        legal = [*self.ids, *self.names.rows]
         for number, name in enumerate(gate.require):
             if name not in legal and (self.knows_rows or "." not in name):
                 what = f"{name!r} is neither a row of the checklist nor a rule{nearest(name, legal)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from tfhealth.capture.layers import snake_case
+from tfhealth.packages import of_keras
 from tfhealth.series import Attribute
 
 __all__ = ["compile_facts", "fit_facts", "initial_step", "is_custom", "optimizer_facts"]
@@ -58,7 +59,7 @@ def _called(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, keras.losses.Loss | keras.metrics.Metric):
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(value).__name__).lower()
+        return snake_case(type(value).__name__)
     return str(getattr(value, "__name__", type(value).__name__))
 
 
@@ -73,10 +74,7 @@ def _from_logits(losses: list[Any]) -> bool | None:
 
 def is_custom(loss: Any) -> bool:
     """Tell whether a loss is none of Keras's own."""
-    if isinstance(loss, str):
-        return False
-    own = loss if hasattr(loss, "__name__") else type(loss)
-    return not str(getattr(own, "__module__", "")).startswith("keras.")
+    return not isinstance(loss, str) and not of_keras(loss)
 
 
 def optimizer_facts(optimizer: Any) -> dict[str, Attribute]:

@@ -11,6 +11,7 @@ import keras
 
 from tfhealth.capture.facts.graph import Call, Graph
 from tfhealth.capture.layers import activation_name, weighted
+from tfhealth.packages import of_keras
 
 __all__ = ["PASSING", "is_linear", "linear_layers_before", "linear_model", "narrowest"]
 
@@ -28,7 +29,7 @@ _SPATIAL = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 def is_linear(call: Call) -> bool:
     """Tell whether a call is that of one of Keras's layers with a kernel and without a nonlinear activation."""
-    known = isinstance(call.layer, keras.Layer) and type(call.layer).__module__.startswith("keras.")
+    known = isinstance(call.layer, keras.Layer) and of_keras(call.layer)
     return known and weighted(call.layer) and activation_name(call.layer) == "linear"
 
 

@@ -15,6 +15,7 @@ from tfhealth.capture.facts.layers import plain_layers, regularizers, size
 from tfhealth.capture.facts.paths import is_dropout, is_normalization
 from tfhealth.capture.initializers import initializer_of, looks_drawn
 from tfhealth.capture.layers import layers_below
+from tfhealth.packages import of_keras
 from tfhealth.series import Attribute
 
 __all__ = ["model_facts", "structure", "structure_facts"]
@@ -135,7 +136,7 @@ def _momentum(layer: Any) -> float:
 
 def _augments(layer: Any) -> bool:
     name = type(layer).__name__
-    return type(layer).__module__.startswith("keras.") and (name.startswith("Random") or name in _AUGMENTING)
+    return of_keras(layer) and (name.startswith("Random") or name in _AUGMENTING)
 
 
 def _residual(model: Any, graph: Graph | None) -> bool | None:
@@ -153,8 +154,7 @@ def _may_join(call: Call) -> bool:
 
 def _is_own(layer: Any) -> bool:
     """Tell whether a layer or operation is none of Keras's layers; those of its applications are their authors' own."""
-    module = type(layer).__module__
-    return not module.startswith("keras.") or module.startswith("keras.src.applications.")
+    return not of_keras(layer) or type(layer).__module__.startswith("keras.src.applications.")
 
 
 def _strength(layer: Any) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfhealth.capture.layers import snake_case
 from tfhealth.series import Attribute
 
 __all__ = ["pipeline_facts"]
@@ -66,8 +67,7 @@ def _behind(dataset: Any) -> Iterator[Any]:
 
 def _kind(dataset: Any) -> str:
     """Return the name of a transformation: `shuffle` of a `_ShuffleDataset`."""
-    name = re.sub(r"^_|Dataset(V\d)?$", "", type(dataset).__name__)
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return snake_case(re.sub(r"^_|Dataset(V\d)?$", "", type(dataset).__name__))
 
 
 def _number(dataset: Any, name: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfhealth.capture.classes import classes_of, guesses, shares_of
 from tfhealth.capture.reductions.context import Context, Reduction
 from tfhealth.capture.reductions.inputs import moments
 
@@ -22,12 +23,6 @@ CUMULATIVE = frozenset(
 """Sums over all batches so far: of several batches the last one says it all."""
 
 
-def _classes_of(labels: Any, encoding: str) -> Any:
-    """Return the class of each label, int32[N]."""
-    found = tf.argmax(labels, axis=-1) if encoding == "onehot" else labels
-    return tf.reshape(tf.cast(found, tf.int32), [-1])
-
-
 def _counts(classes: Any, count: int) -> Any:
     """Return how often each of `count` classes is in int32[N], float32[count]; a class beyond them is not counted."""
     known = tf.minimum(classes, count)  # a negative one belongs to no segment
@@ -35,7 +30,7 @@ def _counts(classes: Any, count: int) -> Any:
 
 
 def _labels(context: Context) -> Any:
-    return _classes_of(context.tensor, context.part("encoding"))
+    return classes_of(context.tensor, context.part("encoding"))
 
 
 def _batch_counts(context: Context) -> Any:
@@ -154,21 +149,11 @@ def _entropy_of(shares: Any) -> Any:
 
 
 def _entropy(context: Context) -> Any:
-    x, logits = context.x, context.part("form") == "logits"
-    if context.part("encoding") == "binary":
-        one = tf.sigmoid(x) if logits else x
-        shares = tf.stack([one, 1 - one], axis=-1)
-    else:
-        shares = tf.nn.softmax(x) if logits else x / tf.reduce_sum(x, axis=-1, keepdims=True)
-    return tf.reduce_mean(_entropy_of(shares))
+    return tf.reduce_mean(_entropy_of(shares_of(context.x, context.part("form"), context.part("encoding"))))
 
 
 def _guesses(context: Context) -> Any:
-    """Return the class that each prediction finds the likeliest, int32[N]."""
-    if context.part("encoding") == "binary":
-        boundary = 0.0 if context.part("form") == "logits" else 0.5
-        return _classes_of(context.x > boundary, "binary")
-    return _classes_of(context.x, "onehot")
+    return guesses(context.x, context.part("form"), context.part("encoding"))
 
 
 def _top_class_count(context: Context) -> Any:
@@ -176,7 +161,7 @@ def _top_class_count(context: Context) -> Any:
 
 
 def _correct_count(context: Context) -> Any:
-    labels = _classes_of(context.part("label"), context.part("encoding"))
+    labels = classes_of(context.part("label"), context.part("encoding"))
     return tf.reduce_sum(tf.cast(tf.equal(context.once(_guesses), labels), tf.float32))
 
 

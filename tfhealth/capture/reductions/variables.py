@@ -7,13 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfhealth.capture.reductions import tensors
 from tfhealth.capture.reductions.context import Context, Reduction
 from tfhealth.capture.reductions.tensors import total
 
 __all__ = ["HALVED", "PART_OF", "REDUCTIONS", "TOGETHER"]
 
 
-def _half_centered_square_sum(context: Context) -> Any:
+def _half_square_sum(context: Context) -> Any:
     return tf.nn.l2_loss(context.once(_centered))
 
 
@@ -43,7 +44,7 @@ def _unit(context: Context) -> Any:
 def _make_units(contexts: Sequence[Context]) -> None:
     """Make `_unit` for each of several sites: what is done to single numbers is done to those of all at once."""
     means = _center(contexts)
-    halves = tf.stack([one.once(_half_centered_square_sum) for one in contexts])
+    halves = tf.stack([one.once(_half_square_sum) for one in contexts])
     # Where all elements are equal up to rounding there is no shape.
     equal = halves <= means * means * (0.5e-12 * _sizes(contexts))
     scales = tf.unstack(tf.where(equal, float("nan"), tf.math.rsqrt(halves)))
@@ -98,10 +99,8 @@ REDUCTIONS: dict[str, Reduction] = {
     "fan_in": _number("fan_in"),
     "smallest_fan_std": _number("smallest_fan_std"),
     "largest_fan_std": _number("largest_fan_std"),
-    "first_centered_square_sum": lambda context: context.once(_half_centered_square_sum),
-    "first_sum": lambda context: context.once(total),
-    "first_minimum": lambda context: tf.reduce_min(context.x, context.axes),
-    "first_maximum": lambda context: tf.reduce_max(context.x, context.axes),
+    "first_centered_square_sum": lambda context: context.once(_half_square_sum),
+    **{f"first_{name}": tensors.REDUCTIONS[name] for name in ("sum", "minimum", "maximum")},
     "unit_difference": _unit_difference,
 }
 

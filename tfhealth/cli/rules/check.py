@@ -7,6 +7,7 @@ import argparse
 from tfhealth.cli.exits import Exit
 from tfhealth.cli.rules import faults, targets
 from tfhealth.errors import Fault
+from tfhealth.report.brand import template_faults
 from tfhealth.rules.lint import lint
 from tfhealth.rules.loader import Opened
 from tfhealth.trials import check_pack
@@ -20,8 +21,8 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "check",
         help="every fault in rules, packs and profiles, with file, line and column",
         description="Find what is wrong in rules, packs, their tests, and profiles: what keeps them from loading, "
-        "limits that no value can reach, rungs that no example reaches, what is accepted or changed in vain. Returns 1 "
-        "where there is a fault; warnings alone return 0.",
+        "limits that no value can reach, rungs that no example reaches, what is accepted or changed in vain, "
+        "templates that no report can be made of. Returns 1 where there is a fault; warnings alone return 0.",
     )
     targets.add_options(parser)
     faults.add_option(parser)
@@ -40,5 +41,7 @@ def _act(arguments: argparse.Namespace) -> int:
 
 def _faults(opened: Opened) -> list[Fault]:
     ids = {rule.id for rule in opened.checklist.rules}
-    found = [*opened.faults, *lint(opened), *(fault for pack in opened.packs for fault in check_pack(pack, ids))]
+    found = [*opened.faults, *lint(opened)]
+    for pack in opened.packs:
+        found += [*check_pack(pack, ids), *template_faults(pack)]
     return [targets.located(fault, opened.packs) for fault in found]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfhealth.experiments.builtin.own import compared
+from tfhealth.experiments.builtin.tensors import as_tensors
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 
 __all__ = ["EXPERIMENTS"]
@@ -62,7 +63,7 @@ def _skill(trial: Any, model: Any, rows: Any) -> tuple[float, float]:
     wanted = trial.classes[chosen]
     trial.learn(model, x, y, _STEPS)
     modes = (False, True)  # in one moving averages may not have arrived, in the other a layer may drop something
-    answers = [np.asarray(keras.tree.flatten(model(_tensors(x), training=mode))[0]) for mode in modes]
+    answers = [np.asarray(keras.tree.flatten(model(as_tensors(x), training=mode))[0]) for mode in modes]
     if answers[0].ndim != 2 or answers[0].shape[1] < 2:
         raise Inapplicable(f"an output of shape {answers[0].shape[1:]} is no choice among classes")
     right = max(float(np.mean(answer.argmax(1) == wanted)) for answer in answers)
@@ -213,7 +214,7 @@ def _optimizer_extras(trial: Any) -> dict[str, dict[str, Any]]:
 
 def _data_loss(model: Any, x: Any, y: Any) -> float:
     """Return the loss of a model without extras, in training mode: there moving averages need not have arrived."""
-    inputs, targets = _tensors(x), None if y is None else _tensors(y)
+    inputs, targets = as_tensors(x), None if y is None else as_tensors(y)
     return float(model.compute_loss(x=inputs, y=targets, y_pred=model(inputs, training=True)))
 
 
@@ -221,13 +222,6 @@ def _rows(structure: Any, part: slice) -> Any:
     import keras
 
     return keras.tree.map_structure(lambda one: None if one is None else one[part], structure)
-
-
-def _tensors(structure: Any) -> Any:
-    import keras
-    import tensorflow as tf
-
-    return keras.tree.map_structure(tf.convert_to_tensor, structure)
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (two_classes, one_head, wider_twin, extras_ladder)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfhealth.experiments.builtin.images import standard_images
-from tfhealth.experiments.builtin.tables import answered, embeds, explained, targets_of
+from tfhealth.experiments.builtin.tables import answered, embeds, explained, in_errors, targets_of
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 from tfhealth.series import Floats, Ints
 
@@ -48,8 +48,7 @@ def standard_corpus(trial: Any) -> dict[str, Any]:
     tried: list[tuple[float, float, Floats]] = []
     for name, images, labels in standard_images(max(shapes, default=(0, 0, 0)), trial.seed):
         share, loss = _learned(trial, *_chosen(trial, images, labels))
-        error = share.std(ddof=1) / math.sqrt(len(share))
-        tried.append((share.mean() / error if error else 0.0, share.mean(), loss))
+        tried.append((in_errors(share), share.mean(), loss))
         trial.note(f"of {name} a share of {tried[-1][1]:.2g} is explained")
         if tried[-1][0] > _CLEAR:
             break

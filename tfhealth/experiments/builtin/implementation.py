@@ -9,6 +9,7 @@ import numpy as np
 
 from tfhealth.experiments.builtin.own import compared, few, repeats
 from tfhealth.experiments.builtin.slopes import Slope, leak, slope_error
+from tfhealth.experiments.builtin.tensors import as_tensors
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 
 __all__ = ["EXPERIMENTS"]
@@ -31,23 +32,16 @@ def samples_apart(trial: Any) -> dict[str, Any]:
 
     x = keras.tree.map_structure(np.asarray, few(trial, _PRIME)[0])
     model, count = trial.model(), len(keras.tree.flatten(x)[0])
-    outputs = keras.tree.flatten(model(_tensors(x), training=False))
+    outputs = keras.tree.flatten(model(as_tensors(x), training=False))
     rows = max((len(one) / count if one.shape.rank else 0.0 for one in outputs), key=lambda share: abs(share - 1))
     if rows != 1:
         return {"leak": [np.nan], "rows": [rows]}
-    tensors, places = _tensors(x), (0, count // 2)
+    tensors, places = as_tensors(x), (0, count // 2)
     if not repeats(lambda: model(tensors, training=False)):
         raise Inapplicable("the same samples get another answer at every call")
     found = [leak(lambda: model(tensors, training=False), keras.tree.flatten(tensors), row) for row in places]
     found += [_by_exchange(model, x, row) for row in places]
     return {"leak": [max(found)], "rows": [rows]}
-
-
-def _tensors(x: Any) -> Any:
-    import keras
-    import tensorflow as tf
-
-    return keras.tree.map_structure(tf.convert_to_tensor, x)
 
 
 def _by_exchange(model: Any, x: Any, row: int) -> float:
@@ -58,10 +52,10 @@ def _by_exchange(model: Any, x: Any, row: int) -> float:
     order = [row if place == row else (2 * row - place) % count for place in range(count)]
     moved = keras.tree.map_structure(lambda one: one[order], x)
     doubled = keras.tree.map_structure(lambda one: np.where(_axis(one) == row, one, one[::-1]), x)
-    answers = keras.tree.flatten(model(_tensors(x), training=False))
+    answers = keras.tree.flatten(model(as_tensors(x), training=False))
     found = [0.0]
     for other in (moved, doubled):
-        for one, two in zip(answers, keras.tree.flatten(model(_tensors(other), training=False)), strict=True):
+        for one, two in zip(answers, keras.tree.flatten(model(as_tensors(other), training=False)), strict=True):
             spread = max(float(np.std(one)), 1e-3 * float(np.abs(one).max()), 1e-12)
             found.append(float(np.abs(np.asarray(one[row]) - np.asarray(two[row])).max()) / spread)
     return max(found)
@@ -127,7 +121,7 @@ def _fault(trial: Any, x: Any, shapes: list[tuple[int, ...]]) -> str:
 
     try:
         inputs = [np.zeros((2, *shape), one.dtype) for shape, one in zip(shapes, keras.tree.flatten(x), strict=True)]
-        trial.resized(shapes)(_tensors(keras.tree.pack_sequence_as(x, inputs)))
+        trial.resized(shapes)(as_tensors(keras.tree.pack_sequence_as(x, inputs)))
     except Inapplicable:
         raise
     except Exception as error:
@@ -150,7 +144,7 @@ def gradient_check(trial: Any) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    x, y = (None if one is None else _tensors(one) for one in few(trial, 8))
+    x, y = (None if one is None else as_tensors(one) for one in few(trial, 8))
     with trial.precise() as model:
         if type(model).train_step is not keras.Model.train_step:
             raise Inapplicable(f"{type(model).__name__} has its own train_step(), and what that derives is not known")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhealth.experiments.builtin.tensors import as_tensors
 from tfhealth.experiments.confidence import interval
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
 
@@ -81,7 +82,7 @@ def _finite(losses: Any) -> Any:
 
 def _penalty(model: Any, x: Any) -> float:
     """Return the sum of all that a model adds to its loss for these inputs."""
-    model(_tensors(x), training=True)
+    model(as_tensors(x), training=True)
     return math.fsum(float(np.sum(one)) for one in model.losses)
 
 
@@ -113,18 +114,12 @@ def _gradient(model: Any, x: Any, y: Any, strength: Any, times: float) -> tuple[
     import tensorflow as tf
 
     strength.assign(times)
-    inputs, targets = _tensors(x), _tensors(y)
+    inputs, targets = as_tensors(x), as_tensors(y)
     with tf.GradientTape() as tape:
         loss = model.compute_loss(x=inputs, y=targets, y_pred=model(inputs, training=True))
     variables = [one.value for one in model.trainable_variables]
     found = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return np.concatenate([np.ravel(tf.convert_to_tensor(one)) for one in found]), float(loss)
-
-
-def _tensors(structure: Any) -> Any:
-    import keras
-
-    return keras.tree.map_structure(keras.ops.convert_to_tensor, structure)
 
 
 @experiment(

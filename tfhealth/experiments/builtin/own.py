@@ -9,6 +9,7 @@ import numpy as np
 
 from tfhealth.experiments.builtin.slopes import along
 from tfhealth.experiments.model import Experiment, Inapplicable, experiment
+from tfhealth.packages import package_of
 
 __all__ = ["EXPERIMENTS", "compared", "few", "is_own", "repeats"]
 
@@ -83,9 +84,7 @@ def _told(loss: Any, found: list[tuple[Any, Any, Any]]) -> Any:
 
 def is_own(thing: Any) -> bool:
     """Whether a loss or a layer comes from elsewhere than Keras; of a wrapped function the function counts."""
-    thing = getattr(thing, "fn", thing)
-    module = getattr(thing, "__module__", None) or type(thing).__module__
-    return not str(module).split(".")[0].startswith("keras")
+    return not package_of(getattr(thing, "fn", thing)).startswith("keras")
 
 
 def _own_losses(trial: Any, model: Any) -> list[tuple[Any, Any, Any]]:

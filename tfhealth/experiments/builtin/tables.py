@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from tfhealth.experiments.model import Inapplicable
 from tfhealth.series import Floats, Ints
 
-__all__ = ["Target", "answered", "correct", "embeds", "explained", "inputs_of", "targets_of"]
+__all__ = ["Target", "answered", "embeds", "explained", "in_errors", "inputs_of", "targets_of"]
 
 _SIDE = 16  # pixels or time steps to which larger inputs are averaged
 _WORDS = 1000
@@ -103,15 +104,6 @@ def answered(model: Any, x: Any, targets: list[Target], batch_size: int) -> list
     return max((answers(mode) for mode in (False, True)), key=lambda one: float(explained(one, targets).mean()))
 
 
-def correct(predictions: list[Any], targets: list[Target]) -> float:
-    """Return the share of samples of which the class is right, the mean over outputs; NaN where one is no class."""
-    if not all(target.classes for target in targets):
-        return float("nan")
-    guesses = [_in_form(np.asarray(one, np.float64), target) for one, target in zip(predictions, targets, strict=True)]
-    right = [one.argmax(1) == target.values.argmax(1) for one, target in zip(guesses, targets, strict=True)]
-    return float(np.mean(right))
-
-
 def explained(predictions: list[Any], targets: list[Target]) -> Floats:
     """Return what each sample adds to the share of the targets' spread that predictions explain, float64[n].
 
@@ -124,6 +116,12 @@ def explained(predictions: list[Any], targets: list[Target]) -> Floats:
         raise Inapplicable(f"there are {len(predictions)} outputs and {len(targets)} targets")
     parts = [_explained(one, target) for one, target in zip(predictions, targets, strict=True)]
     return np.asarray(np.mean(parts, axis=0))
+
+
+def in_errors(values: Floats) -> float:
+    """Return the mean of what samples add, float64[n], in units of its standard error; 0 where all add the same."""
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return float(values.mean()) / error if error else 0.0
 
 
 def _explained(prediction: Any, target: Target) -> Floats:

@@ -68,7 +68,7 @@ def try_remedies(
             raise UsageError(f"{name} must be a whole number, at least {least}, received {value!r}")
     deadline = time.monotonic() + budget
     with untouched(_SEED):
-        trial = Trial(_SEED, model, gathered(x, y), None, deadline)
+        trial = Trial(_SEED, gathered(x, y), None, deadline, model)
         shuffle = not any({finding.rule, finding.checklist} & set(IN_ORDER) for finding in result.findings)
         comparison = _Comparison(trial, model, shuffle, steps, repeats)
         found = [one for finding in result.findings for one in comparison.of(finding)]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
-from tfhealth.report.chart import Ridges
 from tfhealth.report.document import Picture
 from tfhealth.report.pictures.common import Numbered
 from tfhealth.report.pictures.curves import learning_rates, loss, metrics, time, updates
@@ -19,8 +17,7 @@ __all__ = ["PICTURES", "pictures"]
 
 def pictures(run: Run, findings: Numbered) -> tuple[Picture, ...]:
     """Return every picture that the run has the data for."""
-    made = [picture for make in PICTURES for picture in make(run, findings)]
-    return tuple(replace(one, narrow=one.name != "loss" and not isinstance(one.chart, Ridges)) for one in made)
+    return tuple(picture for make in PICTURES for picture in make(run, findings))
 
 
 PICTURES: tuple[Callable[[Run, Numbered], Iterable[Picture]], ...] = (

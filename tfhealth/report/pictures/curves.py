@@ -65,7 +65,9 @@ def metrics(run: Run, findings: Numbered) -> Iterator[Picture]:
             " Numbers at the top: the findings." if flags else ""
         )
         chart = Lines(lines, shown, wants_log(np.concatenate([line.values for line in lines])), flags=flags)
-        yield Picture(f"metric-{names.index(name) + 1}", shown, caption, f"{shown} over steps. {ends(lines)}", chart)
+        yield Picture(
+            f"metric-{names.index(name) + 1}", shown, caption, f"{shown} over steps. {ends(lines)}", chart, narrow=True
+        )
 
 
 def learning_rates(run: Run, findings: Numbered) -> Iterator[Picture]:
@@ -78,7 +80,7 @@ def learning_rates(run: Run, findings: Numbered) -> Iterator[Picture]:
     values = np.concatenate([line.values for line in lines])
     chart = Lines(tuple(lines), "learning rate", wants_log(values))
     caption = "The learning rate that the optimizer used, at each probed step."
-    yield Picture("rates", "Learning rate", caption, f"Learning rate over steps. {ends(lines)}", chart)
+    yield Picture("rates", "Learning rate", caption, f"Learning rate over steps. {ends(lines)}", chart, narrow=True)
 
 
 def updates(run: Run, findings: Numbered) -> Iterator[Picture]:
@@ -103,7 +105,7 @@ def updates(run: Run, findings: Numbered) -> Iterator[Picture]:
         caption += f" The {_CURVES} variables farthest from 1e-3 are drawn by name."
     if sinks(chart):
         caption += " Values on the lower edge are smaller still."
-    yield Picture("updates", "Size of updates", caption, f"Update to weight ratio. {ends(lines)}", chart)
+    yield Picture("updates", "Size of updates", caption, f"Update to weight ratio. {ends(lines)}", chart, narrow=True)
 
 
 def _unusual(series: Series) -> float:
@@ -124,4 +126,4 @@ def time(run: Run, findings: Numbered) -> Iterator[Picture]:
     )
     caption = "Milliseconds a step, each mark the mean since the one before it."
     chart = Lines(lines, "milliseconds", wants_log(np.concatenate([line.values for line in lines])))
-    yield Picture("time", "Where the time goes", caption, f"Milliseconds a step. {ends(lines)}", chart)
+    yield Picture("time", "Where the time goes", caption, f"Milliseconds a step. {ends(lines)}", chart, narrow=True)

@@ -40,7 +40,7 @@ def weights_by_depth(run: Run, findings: Numbered) -> Iterator[Picture]:
     alt = f"Weights of {count(len(chosen), 'layer')} by depth: at the start from {number(start.min())} to "
     alt += f"{number(start.max())} times what the fan-in asks for."
     chart = Dots(names, start, "std / expected std", True, (_USUAL,), ("first step", "last probe"), end)
-    yield Picture("depth", "Spread of weights by depth", caption, alt, chart)
+    yield Picture("depth", "Spread of weights by depth", caption, alt, chart, narrow=True)
 
 
 def _growth(norms: Series | None) -> float:

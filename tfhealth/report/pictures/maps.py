@@ -116,7 +116,8 @@ def _picture(one: _Map, expr: str, panel: Panel) -> Picture:
     alt = f"Heat map of {what} at {count(len(panel), 'site')} over {count(len(panel.steps), 'probe')}, from "
     alt += f"{names[0]} to {names[-1]}. {span(everything)}"
     label = re.sub(r"\w+\.", "", expr).replace("_", " ")  # the title says of what
-    return Picture(one.name, one.title, caption, alt, Heat(names, panel.steps[columns], shown, known, label, one.scale))
+    heat = Heat(names, panel.steps[columns], shown, known, label, one.scale)
+    return Picture(one.name, one.title, caption, alt, heat, narrow=True)
 
 
 def _scaled(values: Floats, scale: Scale) -> Floats:
