@@ -28,6 +28,7 @@ STYLE: dict[str, Any] = {
     "axes.titlecolor": SOFT,
     "axes.titlelocation": "left",
     "axes.titlesize": 8.0,
+    "axes.titley": 1.0,  # nothing stands above the axes that matplotlib would have to look for
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -48,7 +49,8 @@ def shown(text: str) -> str:
     from matplotlib.font_manager import findfont, get_font
 
     font = get_font(findfont("DejaVu Sans"))
-    return "".join(letter if font.get_char_index(ord(letter)) else "□" for letter in text.replace("\n", " "))
+    plain = text.replace("\n", " ").translate(dict.fromkeys((0x2068, 0x2069)))  # a label is a paragraph of its own
+    return "".join(letter if font.get_char_index(ord(letter)) else "□" for letter in plain)
 
 
 def power(exponent: float, _: int = 0) -> str:
