@@ -36,9 +36,9 @@ def draw_heat(figure: Any, chart: Heat) -> list[Frame]:
     pixels[~chart.measured] = _NOT_MEASURED
     # A picture inside the SVG: WeasyPrint takes seconds for a mesh of vectors.
     frame.axes.imshow(pixels, aspect="auto", interpolation="nearest")
-    picked = np.unique(np.linspace(0, rows - 1, min(rows, 16)).round().astype(int)).tolist()
+    picked = np.unique(np.linspace(0, rows - 1, min(rows, 12)).round().astype(int)).tolist()
     frame.up = Side(picked, [shown(chart.names[row]) for row in picked], size=6.5)
-    places = np.unique(np.linspace(0, columns - 1, min(columns, 8)).round().astype(int)).tolist()
+    places = np.unique(np.linspace(0, columns - 1, min(columns, 6)).round().astype(int)).tolist()
     frame.across = Side(places, [f"{chart.steps[place]:,}" for place in places], "step (one column a probe)")
     bar.axes.imshow(
         palette.to_rgba(np.linspace(low, high, 64)[:, None]), aspect="auto", extent=(0, 1, low, high), origin="lower"

@@ -51,7 +51,7 @@ def draw_lines(figure: Any, chart: Lines) -> list[Frame]:
 
 def _steps(first: float, last: float) -> tuple[list[float], list[str]]:
     """Return round steps between two, and their words."""
-    places = [one for one in marks(first, last, most=8)[0] if one == round(one)]
+    places = [one for one in marks(first, last, most=6)[0] if one == round(one)]
     return places, [f"{one:,.0f}" for one in places]
 
 
