@@ -156,14 +156,14 @@ def test_a_row_that_makes_no_sense_is_left_out(row, tmp_path):
 
 
 def test_the_report_has_a_picture_of_each_layer(whole):
-    """Weights, gradients, updates and activations side by side, with words for who cannot see them."""
+    """Weights, biases, gradients, updates and activations side by side, with words for who cannot see them."""
     run = whole
     checklist = load_checklist()
     report = view(evaluate(checklist, run), run, checklist)
     shown = [one for one in report.pictures if one.name.startswith("histogram")]
     assert len(shown) == 3
-    assert "Histograms of weights, gradients, updates, activations of " in shown[0].alt
-    assert [len(one.chart.panels) for one in shown] == [4, 4, 4]
+    assert "Histograms of weights, biases, gradients, updates, activations of " in shown[0].alt
+    assert [len(one.chart.panels) for one in shown] == [5, 5, 5]
     text = page(report)
     assert text.count('id="picture-histogram-') == 3
     assert shown[0].alt in text

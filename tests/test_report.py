@@ -92,8 +92,8 @@ def _columns(layers: list[str], steps: np.ndarray) -> dict[Probe, tuple[dict, np
         Probe(Site("input", layers[0]), "mean"): ({"layer": "Dense"}, 33.3 * jitter()),
         Probe(Site("input", layers[0]), "std"): ({"layer": "Dense"}, 78.6 * jitter()),
     }
-    for depth, name in enumerate(layers):
-        last = depth == len(layers) - 1
+    for place, name in enumerate(layers):
+        depth, last = place % 50, place == len(layers) - 1  # no float holds what thousands of layers would shrink to
         dense = {"layer": "Dense", "activation": "softmax" if last else "relu", "output": last, "units": 64}
         dense |= {"weighted": True, "recurrent": False}
         kernel = {
@@ -535,19 +535,66 @@ def test_warnings_of_the_profile_stand_at_the_top(sick: Run, tmp_path: Path) -> 
 
 
 def test_the_report_names_profile_and_packs(sick: Run, tmp_path: Path) -> None:
-    """With their versions; where there is neither, nothing is said of them."""
+    """With their versions, the built-in one too; where there is no profile, nothing is said of one."""
     folder = tmp_path / "pack"
     write_rules(folder / "rules", {"ACT901-spread.yaml": RULE})
     (folder / "pack.yaml").write_text('name: acme-rules\nversion: "1.2.0"\ntitle: Acme Training Standards\n')
     for rules, profile, expected in (
         (folder, {"name": "acme"}, {"Profile": "acme", "Rule packs": "acme-rules 1.2.0"}),
-        (None, {"name": "acme"}, {"Profile": "acme"}),
-        ("built-in", None, {}),
+        (None, {"name": "acme", "extends": [str(folder)]}, {"Profile": "acme", "Rule packs": "acme-rules 1.2.0"}),
+        (None, {"name": "acme"}, {"Profile": "acme", "Rule packs": "built-in"}),
+        ("built-in", None, {"Rule packs": "built-in"}),
     ):
         checklist = load_checklist(rules, profile)
         report = view(evaluate(checklist, sick), sick, checklist)
         named = {pair.name: pair.value for pair in report.identity if pair.name in ("Profile", "Rule packs")}
         assert named == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (
+            {"samples": 1437, "batch_size": 32, "validation_samples": 360},
+            "1,437 samples, batches of 32, 360 for validation",
+        ),
+        ({"batches": 45, "validation_share": None}, "45 batches an epoch"),
+        ({"samples": 1}, "1 sample"),
+        ({}, None),
+    ],
+)
+def test_the_first_screen_tells_the_data(sick: Run, checklist: Checklist, facts: dict, expected: str | None) -> None:
+    """How much there was, in which batches, and how much was held out; as far as it is known."""
+    run = replace(sick, sites={**sick.sites, Site("fact", "data"): facts})
+    report = view(evaluate(checklist, run), run, checklist)
+    assert {pair.name: pair.value for pair in report.identity}.get("Data") == expected
+
+
+def test_limits_that_a_profile_moved_are_listed(sick: Run, tmp_path: Path) -> None:
+    """Everywhere or at some layers, beside those of the pack; a sentence alone says that none was moved."""
+    asked = {
+        "name": "acme",
+        "set": {"ACT901": {"condition": {"error": {"outside": [0.05, 20]}}}},
+        "overrides": [
+            {"match": "dense*", "set": {"ACT902": {"condition": {"error": {"above": 0.3}}}}},
+            {"match": "conv", "set": {"ACT902": "off"}},
+        ],
+    }
+    rules = write(tmp_path / "house-rules")
+    checklist = load_checklist(rules, asked)
+    table = view(evaluate(checklist, sick), sick, checklist).limits
+    assert [(row[0], row[3]) for row in table.rows] == [
+        ("ACT901", "acme"),
+        ("ACT902 at dense*", "acme"),
+        ("ACT902 at conv", "acme"),
+    ]
+    assert "error: outside 0.05 to 20" in table.rows[0][1]
+    assert "error: outside 0.1 to 10" in table.rows[0][2]
+    assert [row[1] for row in table.rows[1:]] == ["error: largest value above 0.3", "switched off"]
+    checklist = load_checklist(rules)
+    untouched = view(evaluate(checklist, sick), sick, checklist).limits
+    expected = f"All {len(checklist.rules)} rules judge by the limits that their packs set; "
+    assert (untouched.rows, untouched.title.partition("`")[0]) == ((), expected)
 
 
 def test_the_page_loads_and_runs_nothing(html: str) -> None:
@@ -582,6 +629,7 @@ HOSTILE = [
     "\u202egnp.exe\u2066",
     "name" * 125,
     "层/核",
+    "\u05e9\u05db\u05d1\u05d4/\u05d2\u05e8\u05e2\u05d9\u05df 2",
 ]
 
 
@@ -609,7 +657,9 @@ def test_names_and_texts_are_escaped_everywhere(tmp_path: Path) -> None:
     assert all(source.startswith("data:") for source in seen.all("src"))
     assert "<script>alert(1)</script>" in " ".join(seen.words)
     assert "{{ 7*7 }}" in " ".join(seen.words)
-    assert not re.search("[\u202a-\u202e\u2066-\u2069]", text)
+    isolated = re.compile("\u2068[^\u2066-\u2069]*\u2069")
+    assert {f"\u2068{HOSTILE[7].split()[0]}\u2069"} <= set(isolated.findall(text))
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", isolated.sub("", text))
     assert "name" * 25 not in text
     assert to_pdf(text).startswith(b"%PDF-1.7")
 

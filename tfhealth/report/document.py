@@ -248,5 +248,6 @@ class Report:
     chapters: tuple[Chapter, ...]
     commands: tuple[Pair, ...]
     silence: str
+    limits: Table
     settings: tuple[Table, ...]
     footer: str

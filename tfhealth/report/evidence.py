@@ -99,8 +99,9 @@ def _bands(bound: Bound, shaded: bool = True) -> list[Band]:
 
 def _curves(panel: Panel, worst: Sequence[int], label: str, bands: tuple[Band, ...], step: int | None) -> Lines:
     shown = list(worst[:_CURVES]) or list(range(min(len(panel), _CURVES)))
+    several = len({site.kind for site in panel.sites}) > 1
     lines = tuple(
-        Line(shorten(clean(site.name), 52), *thin(*_known(series), len(shown)))
+        Line(f"{site.kind} " * several + shorten(clean(site.name), 52), *thin(*_known(series), len(shown)))
         for site, series in panel.take(shown).series()
     )
     rest = rest_of(panel, [row for row in range(len(panel)) if row not in shown])

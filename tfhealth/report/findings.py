@@ -20,7 +20,7 @@ from tfhealth.run import Run
 __all__ = ["Placed", "accepted", "arrange", "parts"]
 
 _MOST_SITES = 12
-_MOST_CHARTS = 10  # some 50 kB each; the whole page stays below 1 MB
+_MOST_CHARTS = 20  # some 20 kB each; the whole page stays below 1 MB
 _SILENCE = (
     "Is this right for your model? Save these lines as my-profile.yaml, or add what is below suppress to the profile "
     "that you have, say why, and judge this run again. That takes no new training."

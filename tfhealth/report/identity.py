@@ -7,13 +7,14 @@ import numpy as np
 from tfhealth.report.document import Pair
 from tfhealth.report.words import clean, count, day, duration, number, value
 from tfhealth.result import Result
+from tfhealth.rules.checklist import BUILT_IN, Checklist
 from tfhealth.run import Run
 from tfhealth.series import Probe, Site
 
 __all__ = ["identity"]
 
 
-def identity(result: Result, run: Run) -> tuple[Pair, ...]:
+def identity(result: Result, run: Run, checklist: Checklist) -> tuple[Pair, ...]:
     """Return the facts below the verdict, without those that are not known."""
     info = result.run
     took = duration(info.started, info.ended)
@@ -31,21 +32,42 @@ def identity(result: Result, run: Run) -> tuple[Pair, ...]:
         ("Budget", f"{value(run.meta.get('budget'))} s for all experiments together"),
         ("Speed", _speed(run)),
         ("Model", ", ".join(model)),
+        ("Data", _data(run)),
         ("Optimizer", value(optimizer) + (f", learning rate {value(rate)}" if rate is not None else "")),
         ("Versions", ", ".join([f"tfhealth {result.tfhealth}", *packages])),
         ("Profile", value(result.profile)),
-        ("Rule packs", ", ".join(value(f"{pack.name} {pack.version}".strip()) for pack in result.packs)),
+        ("Rule packs", _packs(result, checklist)),
     ]
     absent = {
         "Seen": not run.trained,
         "Budget": run.trained,
         "Speed": not _speed(run),
         "Model": not model,
+        "Data": not _data(run),
         "Optimizer": optimizer is None,
         "Profile": result.profile is None,
-        "Rule packs": not result.packs,
     }
     return tuple(Pair(name, text) for name, text in pairs if not absent.get(name))
+
+
+def _data(run: Run) -> str:
+    """Return how much data the model was given, and in which batches; empty: not known."""
+    known = {name: run.fact(f"data.{name}") for name in ("samples", "batch_size", "batches", "validation_samples")}
+    samples, size, batches, held_out = (one if isinstance(one, int) else None for one in known.values())
+    parts = [count(samples, "sample")] if samples is not None else []
+    parts += [f"batches of {size:,}"] if size is not None else []
+    parts += (
+        [f"{batches:,} batch{'' if batches == 1 else 'es'} an epoch"] if batches is not None and samples is None else []
+    )
+    parts += [f"{held_out:,} for validation"] if held_out is not None else []
+    return ", ".join(parts)
+
+
+def _packs(result: Result, checklist: Checklist) -> str:
+    """Return the packs whose rules judged, the built-in one first."""
+    own = any(checklist.origin(rule.id).pack == BUILT_IN for rule in checklist.rules)
+    named = [f"{pack.name} {pack.version}".strip() for pack in result.packs]
+    return ", ".join([BUILT_IN] * own + [value(one) for one in named])
 
 
 def _speed(run: Run) -> str:

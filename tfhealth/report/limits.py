@@ -1,4 +1,4 @@
-"""(Finding, Checklist) -> the limit that was breached, in words: who set it, and what the pack's own was."""
+"""(Finding, Checklist) -> the limit that was breached, in words, who set it, and all limits that a profile moved."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from tfhealth.conditions import Severity
 from tfhealth.decide import decide
-from tfhealth.report.words import breach, clean, limit, shorten, value
+from tfhealth.report.document import Table
+from tfhealth.report.words import breach, clean, count, limit, shorten, value
 from tfhealth.result import Finding
 from tfhealth.rules.checklist import BUILT_IN, Checklist, Override
 from tfhealth.rules.model import Measure, Rule
 from tfhealth.run import Run
 from tfhealth.series import Site
 
-__all__ = ["Form", "form_of", "limits"]
+__all__ = ["Form", "form_of", "in_force", "limits"]
+
+_MOST_MOVED = 50
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,28 @@ def limits(finding: Finding, form: Form, checklist: Checklist) -> str:
     if before == "the same" and finding.limits_set_by == finding.pack:
         return f"{text} ({owner})"
     return f"{text} ({owner}; {_name(finding.pack)}: {before})"
+
+
+def in_force(checklist: Checklist) -> Table:
+    """Return the limits that a profile put in the place of the packs' own; the title says it also where none is."""
+    rows = []
+    for rule in checklist.rules:
+        origin, own = checklist.origin(rule.id), _rungs(checklist.origin(rule.id).original or rule)
+        forms: list[tuple[str, Rule | None, str]] = [(rule.id, rule, origin.set_by)]
+        forms += [(f"{rule.id} at {_name(one.match)}", one.rule, one.set_by) for one in checklist.overrides_of(rule.id)]
+        for name, form, by in forms:
+            now = "switched off" if form is None else _rungs(form)
+            rows += [(name, now, own, _name(by))] if now != own else []
+    amount = count(len(checklist.rules), "rule")
+    kept = f"But for those below, the {amount} judge" if rows else f"All {amount} judge"
+    title = f"{kept} by the limits that their packs set; `tfhealth rules explain RULE` prints those of one."
+    left = len(rows) - _MOST_MOVED
+    more = f"and {count(left, 'more limit')} in the profile" if left > 0 else ""
+    return Table(title, ("Rule", "Objects to values", "As the pack has it", "Set by"), tuple(rows[:_MOST_MOVED]), more)
+
+
+def _rungs(rule: Rule) -> str:
+    return "; ".join(f"{rung}: {_worded(rule, rung)}" for rung in rule.condition.severities)
 
 
 def _name(owner: str) -> str:

@@ -90,4 +90,4 @@ def _ends(order: Ints) -> tuple[Ints, str]:
 
 
 def _picture(name: str, caption: str, chart: Spans) -> Picture:
-    return Picture(name, "", caption, f"Bars, one below the other. {caption}", chart)
+    return Picture(name, "", caption, f"Bars, one below the other. {caption}", chart, narrow=True)

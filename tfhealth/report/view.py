@@ -13,10 +13,11 @@ from tfhealth.report.document import Badge, Chapter, Pair, Report, RowPart, Tabl
 from tfhealth.report.findings import Placed, accepted, arrange, parts
 from tfhealth.report.given import given, given_intro
 from tfhealth.report.identity import identity
+from tfhealth.report.limits import in_force
 from tfhealth.report.pictures import pictures
 from tfhealth.report.silence import suppressed
 from tfhealth.report.tried import experiments, left_out, remedies, tried_intro
-from tfhealth.report.words import VERDICTS, clean, count, first_sentence, shorten, value
+from tfhealth.report.words import VERDICTS, clean, count, first_sentence, shorten, value, visible
 from tfhealth.result import Finding, Result, Row
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
@@ -57,7 +58,7 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         sentence=clean(result.sentence),
         change=first_sentence(result.findings[0].advice) if result.findings else "",
         counts=_counts(result.checklist),
-        identity=identity(result, run),
+        identity=identity(result, run, checklist),
         notices=(*_notices(result, run), *(head.problems if head else ())),
         findings=parts(
             placed, result.remedies, run, checklist, _by_profile(run_path, checklist), today or date.today()
@@ -80,6 +81,7 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         chapters=_chapters(result, checklist, placed),
         commands=_commands(run_path, checklist),
         silence=_silence(result.findings, checklist, today or date.today()),
+        limits=in_force(checklist),
         settings=_settings(run),
         footer=_footer(result, checklist),
     )
@@ -188,7 +190,7 @@ def _chapters(result: Result, checklist: Checklist, placed: Sequence[Placed]) ->
 
 
 def _commands(run_path: str, checklist: Checklist) -> tuple[Pair, ...]:
-    path = shlex.quote(clean(run_path))
+    path = shlex.quote(visible(run_path))
     return (
         Pair("Write this report again", f"tfhealth report {path}"),
         Pair("Judge the run again, by the built-in rules", f"tfhealth evaluate {path} --rules built-in"),
@@ -205,8 +207,8 @@ def _by_profile(run_path: str, checklist: Checklist) -> str:
     """Return the command that judges a run by a profile of one's own, on top of the rules in force."""
     # A profile in force names its packs by itself; without one they stood in the place of the built-in rules.
     base = checklist.packs[0].name if checklist.packs and checklist.profile is None else None
-    rules = f" --rules {shlex.quote(clean(base))}" if base else ""
-    return f"tfhealth evaluate {shlex.quote(clean(run_path))}{rules} --profile my-profile.yaml"
+    rules = f" --rules {shlex.quote(visible(base))}" if base else ""
+    return f"tfhealth evaluate {shlex.quote(visible(run_path))}{rules} --profile my-profile.yaml"
 
 
 def _settings(run: Run) -> tuple[Table, ...]:

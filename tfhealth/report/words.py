@@ -28,6 +28,12 @@ VERDICTS = {
 }
 """{verdict: (symbol, word)}; the order is that of the counts."""
 
+_ISOLATES = "\u2068\u2069"
+_LEFTWARD = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
+_LEFTWARD_WORDS = re.compile(
+    rf"[^\s{_ISOLATES}]*[{_LEFTWARD}](?:[^\n{_ISOLATES}]*[{_LEFTWARD}])?[^\s.,:;!?{_ISOLATES}]*"
+)
+"""Words of scripts that run from right to left, with all that stands between them."""
 _LONGEST_WORD = 80
 _LONGEST_TEXT = 8000
 _LARGEST = 10**308
@@ -36,10 +42,17 @@ _LARGEST = 10**308
 def clean(text: object) -> str:
     """Return foreign text without control and direction characters, its overlong words shortened in the middle.
 
+    What runs from right to left stands between isolates, so that the words and numbers around it keep their places.
+
     >>> clean("a\\u202eb" + chr(0))
     'ab'
     """
-    return re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda found: shorten(found[0], _LONGEST_WORD), visible(text))
+    whole = re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda found: shorten(found[0], _LONGEST_WORD), visible(text))
+    return _isolated(whole)
+
+
+def _isolated(text: str) -> str:
+    return text if text.isascii() else _LEFTWARD_WORDS.sub(rf"{_ISOLATES[0]}\g<0>{_ISOLATES[1]}", text)
 
 
 def visible(text: object) -> str:
@@ -67,8 +80,10 @@ def shorten(name: str, most: int = 48) -> str:
     """
     if len(name) <= most:
         return name
+    bare = re.sub(f"[{_ISOLATES}]", "", name)
     head = most // 2
-    return f"{name[:head]}…{name[len(name) - (most - head - 1) :]}"
+    cut = bare if len(bare) <= most else f"{bare[:head]}…{bare[len(bare) - (most - head - 1) :]}"
+    return cut if bare == name else _isolated(cut)
 
 
 def number(found: float) -> str:

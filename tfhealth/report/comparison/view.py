@@ -10,7 +10,7 @@ from tfhealth.comparison import Comparison, End, Fate, Judged, Seen, Setting, Sh
 from tfhealth.report.comparison.curves import curves
 from tfhealth.report.comparison.document import ComparisonReport, ShiftPart, Side
 from tfhealth.report.document import Badge, Pair, Table
-from tfhealth.report.words import VERDICTS, clean, count, day, duration, number, shorten, value
+from tfhealth.report.words import VERDICTS, clean, count, day, duration, number, shorten, value, visible
 
 __all__ = ["FATES", "view"]
 
@@ -159,7 +159,7 @@ def _settings(comparison: Comparison) -> list[Table]:
 
 def _commands(comparison: Comparison) -> tuple[Pair, ...]:
     paths = [one.result.run.path for one in (comparison.before, comparison.after) if one is not None]
-    quoted = [shlex.quote(clean(path)) for path in paths if path]
+    quoted = [shlex.quote(visible(path)) for path in paths if path]
     if len(quoted) < len(paths) or comparison.before is None:
         return ()
     return (Pair("Write this again", f"tfhealth compare {' '.join(quoted)}"),)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfhealth.report.chart import Chart, Dots, Heat, Lines, Ridges, Spans
 from tfhealth.report.drawing.dots import draw_dots
-from tfhealth.report.drawing.frame import fit
+from tfhealth.report.drawing.frame import Frame, fit
 from tfhealth.report.drawing.heat import draw_heat
 from tfhealth.report.drawing.ink import STYLE
 from tfhealth.report.drawing.lines import HEIGHT, draw_lines
@@ -34,18 +34,17 @@ def draw(chart: Chart, narrow: bool = False) -> str:
         figure = Figure(
             figsize=(_NARROW if narrow else _WIDTH, HEIGHT), dpi=72, facecolor="white"
         )  # one point is one unit of the SVG
-        _DRAW[type(chart)](figure, chart)
-        fit(figure)
+        fit(figure, _DRAW[type(chart)](figure, chart))
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing, dpi=_PIXELS)
     return compact(out.getvalue())
 
 
-_DRAW: dict[type, Callable[[Any, Any], None]] = {
+_DRAW: dict[type, Callable[[Any, Any], Sequence[Frame]]] = {
     Lines: draw_lines,
     Heat: draw_heat,
     Dots: draw_dots,
     Ridges: draw_ridges,
     Spans: draw_spans,
 }
-"""Every kind of chart and how it is drawn."""
+"""Every kind of chart and what draws it: into a figure, whose height it sets, and it returns its frames."""

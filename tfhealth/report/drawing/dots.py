@@ -7,25 +7,25 @@ from typing import Any
 import numpy as np
 
 from tfhealth.report.chart import Dots, Line, Lines, drawable, extent
-from tfhealth.report.drawing.ink import GRID, LIMIT, PALETTE, draw_bands, shown, ticks
+from tfhealth.report.drawing.frame import Frame, Side
+from tfhealth.report.drawing.ink import LIMIT, PALETTE, draw_bands, marks, shown
 from tfhealth.series import Floats
 
 __all__ = ["draw_dots"]
 
 
-def draw_dots(figure: Any, chart: Dots) -> None:
+def draw_dots(figure: Any, chart: Dots) -> list[Frame]:
     """Draw one row a site, its limits upright."""
     figure.set_figheight(0.8 + 0.19 * len(chart.names) + (0.2 if chart.legend else 0))
-    axes = figure.add_axes((0, 0, 1, 1))
+    frame = Frame(figure)
+    axes = frame.axes
     everything = chart.values if chart.after is None else np.concatenate([chart.values, chart.after])
     line = Line("", np.arange(len(everything)), everything)
     low, high = extent(Lines((line,), "", chart.log, chart.bands))
     if chart.log:
         axes.set_xscale("log")
     axes.set_xlim(low, high)
-    ticks(axes.xaxis, chart.log)
     draw_bands(axes, chart.bands, low, high, upright=True)
-    places = np.arange(len(chart.names))
     names = chart.legend or ("", "")
     _marks(axes, chart.values, (low, high), {"marker": "o", "color": PALETTE[0], "markersize": 5, "label": names[0]})
     if chart.after is not None:
@@ -33,11 +33,10 @@ def draw_dots(figure: Any, chart: Dots) -> None:
         _marks(axes, chart.after, (low, high), look)
     if chart.legend:
         figure.legend(loc="lower center", ncols=2)
-    axes.set_yticks(places, [shown(name) for name in chart.names], fontsize=7)
     axes.set_ylim(len(chart.names) - 0.5, -0.5)
-    axes.set_xlabel(shown(chart.label))
-    axes.grid(axis="both", color=GRID, linewidth=0.6, clip_on=False)
-    axes.set_axisbelow(True)
+    frame.across = Side(*marks(low, high, chart.log), shown(chart.label), grid=True)
+    frame.up = Side(range(len(chart.names)), [shown(name) for name in chart.names], size=7, grid=True)
+    return [frame]
 
 
 def _marks(axes: Any, values: Floats, ends: tuple[float, float], look: dict[str, Any]) -> None:

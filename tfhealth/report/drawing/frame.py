@@ -1,68 +1,124 @@
-"""A figure whose axes are drawn -> the same with room for their words, without drawing it a second time."""
+"""Axes and the words at their sides -> a figure with room for them, measured once and drawn as plain text."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["fit"]
+import numpy as np
+
+from tfhealth.report.drawing.ink import GRID, SOFT
+
+__all__ = ["Frame", "Side", "fit"]
 
 _PAD = 3.5  # points around what belongs together
 _LINE = 1.2  # of the size of a font, the height of a line
+_LABEL = 8.0  # points, the size of what names an axis
 
 
-def fit(figure: Any) -> None:
-    """Put a figure's axes side by side, with as much room around each as its words take.
+@dataclass(frozen=True)
+class Side:
+    """What stands along one axis: words at places of its scale, and below or beside them what they are."""
 
-    matplotlib's own engine looks at every word four times, and draws everything once for nothing.
+    places: Sequence[float] = ()
+    words: Sequence[str] = ()
+    label: str = ""
+    size: float = 8.0
+    grid: bool = False
+
+    @property
+    def room(self) -> float:
+        """The points that the label takes."""
+        return _LINE * _LABEL + _PAD if self.label else 0.0
+
+
+class Frame:
+    """Axes of a figure whose words are ours: a tick of matplotlib is five artists, and half of a chart's time.
 
     Args:
-        figure: its axes stand from left to right; the width that each was made with is its share of what words leave.
+        figure: frames stand in it from left to right.
+        share: of the width that words leave.
+        right: whether the words of the upright axis stand to its right.
     """
+
+    def __init__(self, figure: Any, share: float = 1.0, right: bool = False) -> None:
+        self.axes = figure.add_axes((0, 0, 1, 1), label=str(len(figure.axes)))
+        self.axes.xaxis.set_visible(False)
+        self.axes.yaxis.set_visible(False)
+        self.share, self.right = share, right
+        self.across, self.up = Side(), Side()
+
+    def room(self, renderer: Any) -> tuple[float, float, float, float]:
+        """Return the points that words take to the left and right, above and below."""
+        words = _widest(self.up, renderer) + _PAD + self.up.room
+        over_the_end = _widest(self.across, renderer) / 2
+        under = _LINE * self.across.size + _PAD + self.across.room if self.across.words else 0.0
+        flags = max((_LINE * text.get_fontsize() + 2 * _PAD for text in self.axes.texts), default=0.0)
+        title = _LINE * self.axes.title.get_fontsize() if self.axes.get_title("left") else 0.0
+        beside = (over_the_end, words) if self.right else (words, over_the_end)
+        return *beside, flags + title + _PAD, under
+
+    def write(self, width: float, height: float, words: float) -> None:
+        """Write words and lines of the grid on axes of this size; `words` is what the upright axis has beside it."""
+        level, turned = self.axes.get_xaxis_transform(), self.axes.get_yaxis_transform()
+        for place, word in zip(self.across.places, self.across.words, strict=True):
+            self._text(place, -_PAD / height, word, self.across.size, level, ha="center", va="top")
+        anchor = "left" if self.right else "right"
+        for place, word in zip(self.up.places, self.up.words, strict=True):
+            self._text(self._beside(_PAD / width), place, word, self.up.size, turned, ha=anchor, va="center")
+        if self.across.label:
+            under = -(_LINE * self.across.size + 2 * _PAD) / height
+            self._text(0.5, under, self.across.label, _LABEL, self.axes.transAxes, ha="center", va="top")
+        if self.up.label:
+            end = self._beside(words / width)  # the outer one
+            look = {"ha": "right" if self.right else "left", "va": "center", "rotation": 90}
+            self._text(end, 0.5, self.up.label, _LABEL, self.axes.transAxes, **look)
+        if self.across.grid:
+            self._grid(self.across.places, level, upright=True)
+        if self.up.grid:
+            self._grid(self.up.places, turned, upright=False)
+
+    def _beside(self, share: float) -> float:
+        return 1 + share if self.right else -share
+
+    def _text(self, x: float, y: float, word: str, size: float, transform: Any, **look: Any) -> None:
+        self.axes.text(x, y, word, fontsize=size, color=SOFT, transform=transform, **look)
+
+    def _grid(self, places: Sequence[float], transform: Any, upright: bool) -> None:
+        """Draw a line at each place, all of them as one."""
+        from matplotlib.lines import Line2D
+
+        along, ends = np.repeat(np.asarray(places, float), 3), np.tile([0.0, 1.0, np.nan], len(places))
+        line = Line2D(*((along, ends) if upright else (ends, along)), color=GRID, linewidth=0.6, zorder=0.5)
+        line.set(transform=transform, clip_on=False)
+        self.axes.add_artist(line)
+
+
+def fit(figure: Any, frames: Sequence[Frame]) -> None:
+    """Put the frames of a figure side by side, with as much room around each as its words take, and write them."""
     from matplotlib.backends.backend_svg import RendererSVG
 
     width, height = figure.bbox.width, figure.bbox.height
     renderer = RendererSVG(width, height, io.StringIO())
-    shares = [axes.get_position().width for axes in figure.axes]
-    around = [(_beside(axes, renderer), _over_and_under(axes)) for axes in figure.axes]
+    rooms = [frame.room(renderer) for frame in frames]
     legend = sum(one.get_window_extent(renderer).height for one in figure.legends)
-    floor = max(under for _, (_, under) in around) + legend + _PAD
-    ceiling = height - max(over for _, (over, _) in around) - _PAD
-    free = width - sum(before + after + 2 * _PAD for (before, after), _ in around)
+    floor = max(under for *_, under in rooms) + legend + _PAD
+    ceiling = height - max(over for _, _, over, _ in rooms) - _PAD
+    free = width - sum(before + after + 2 * _PAD for before, after, _, _ in rooms)
     left = _PAD
-    for axes, share, ((before, after), _) in zip(figure.axes, shares, around, strict=True):
-        inner = free * share
-        place = ((left + before) / width, floor / height, inner / width, (ceiling - floor) / height)
-        axes.set_position(place)
+    for frame, (before, after, _, _) in zip(frames, rooms, strict=True):
+        inner = free * frame.share
+        frame.axes.set_position(((left + before) / width, floor / height, inner / width, (ceiling - floor) / height))
+        frame.write(inner, ceiling - floor, after if frame.right else before)
         left += before + inner + after + 2 * _PAD
 
 
-def _beside(axes: Any, renderer: Any) -> tuple[float, float]:
-    """Return the points that words take to the left and to the right."""
-    words = _widest(axes.yaxis, renderer) + _PAD + _label(axes.yaxis)
-    over_the_end = _widest(axes.xaxis, renderer) / 2
-    return (over_the_end, words) if axes.yaxis.get_ticks_position() == "right" else (words, over_the_end)
-
-
-def _over_and_under(axes: Any) -> tuple[float, float]:
-    """Return the points that words take above and below."""
-    under = _LINE * _size(axes.xaxis) + _PAD + _label(axes.xaxis) if len(axes.get_xticks()) else 0.0
-    flags = max((_LINE * text.get_fontsize() + 2 * _PAD for text in axes.texts), default=0.0)
-    title = _LINE * axes.title.get_fontsize() if axes.get_title("left") else 0.0
-    return flags + title + _PAD, under
-
-
-def _widest(axis: Any, renderer: Any) -> float:
+def _widest(side: Side, renderer: Any) -> float:
     """Return the width of the widest of an axis's words, which is one of the longest."""
-    font = axis.label.get_fontproperties().copy()
-    font.set_size(_size(axis))
-    words = sorted(axis.get_major_formatter().format_ticks(axis.get_majorticklocs()), key=len)[-3:]
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(size=side.size)
+    words = sorted(side.words, key=len)[-3:]
     return max((float(renderer.get_text_width_height_descent(one, font, False)[0]) for one in words), default=0.0)
-
-
-def _size(axis: Any) -> float:
-    return float(axis.get_major_ticks(1)[0].label1.get_fontsize())
-
-
-def _label(axis: Any) -> float:
-    return _LINE * float(axis.label.get_fontsize()) + axis.labelpad if axis.get_label_text() else 0.0

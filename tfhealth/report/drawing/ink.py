@@ -9,7 +9,20 @@ import numpy as np
 
 from tfhealth.report.chart import Band
 
-__all__ = ["DASHES", "GRID", "INK", "LIMIT", "PALETTE", "STYLE", "draw_bands", "power", "shown", "ticks"]
+__all__ = [
+    "DASHES",
+    "GRID",
+    "INK",
+    "LIMIT",
+    "PALETTE",
+    "SOFT",
+    "STYLE",
+    "decimal",
+    "draw_bands",
+    "marks",
+    "power",
+    "shown",
+]
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito, safe for color blindness
 DASHES = ("-", "-", "-", (0, (5, 1.5)), (0, (3, 1.5)), (0, (1, 1)))
@@ -24,20 +37,14 @@ STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.0,
     "axes.edgecolor": "#9aa5b1",
-    "axes.labelcolor": SOFT,
     "axes.titlecolor": SOFT,
     "axes.titlelocation": "left",
     "axes.titlesize": 8.0,
+    "axes.titley": 1.0,  # nothing stands above the axes that matplotlib would have to look for
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 0.0,  # the grid shows where
-    "ytick.major.size": 0.0,
     "legend.frameon": False,
     "legend.fontsize": 7.5,
 }
@@ -48,25 +55,27 @@ def shown(text: str) -> str:
     from matplotlib.font_manager import findfont, get_font
 
     font = get_font(findfont("DejaVu Sans"))
-    return "".join(letter if font.get_char_index(ord(letter)) else "□" for letter in text.replace("\n", " "))
+    plain = text.replace("\n", " ").translate(dict.fromkeys((0x2068, 0x2069)))  # a label is a paragraph of its own
+    return "".join(letter if font.get_char_index(ord(letter)) else "□" for letter in plain)
 
 
-def power(exponent: float, _: int = 0) -> str:
-    """Return a power of ten as a tick shows it."""
+def power(exponent: float) -> str:
+    """Return a power of ten as an axis shows it."""
     return "10" + str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def ticks(axis: Any, log: bool) -> None:
-    """Give a value axis its ticks: powers of ten, or about five round numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+def marks(low: float, high: float, log: bool = False, most: int = 5) -> tuple[list[float], list[str]]:
+    """Return where an axis between two values has its words, and the words: powers of ten, or round numbers."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
-    if log:
-        axis.set_major_locator(LogLocator(numticks=7))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda v, _: power(np.log10(v)) if v > 0 else ""))
-    else:
-        axis.set_major_locator(MaxNLocator(5))
-        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.4g}".replace("-", "−")))
+    locator = LogLocator(numticks=7) if log else MaxNLocator(most)
+    places = [float(one) for one in locator.tick_values(low, high) if low <= one <= high]
+    return places, [power(np.log10(one)) if log else decimal(one) for one in places]
+
+
+def decimal(found: float) -> str:
+    """Return a number as short as an axis shows it."""
+    return f"{found:.4g}".replace("-", "−")
 
 
 def draw_bands(axes: Any, bands: Sequence[Band], low: float, high: float, upright: bool) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tfhealth.report.chart import Line, Lines, drawable, extent
-from tfhealth.report.drawing.ink import DASHES, GRID, INK, PALETTE, draw_bands, shown, ticks
+from tfhealth.report.drawing.frame import Frame, Side
+from tfhealth.report.drawing.ink import DASHES, INK, PALETTE, draw_bands, marks, shown
 
 __all__ = ["HEIGHT", "draw_lines"]
 
@@ -16,32 +17,25 @@ _LETTER = 5.5  # points, with room for the line before it
 _CROSSES = 30  # of one curve, for what is not finite
 
 
-def draw_lines(figure: Any, chart: Lines) -> None:
+def draw_lines(figure: Any, chart: Lines) -> list[Frame]:
     """Draw curves, the limits across, and a flag at each step that is marked."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
     entries = [line.label for line in chart.lines] + ([] if chart.rest is None else [chart.rest[3]])
     legend = len(entries) > 1
     columns = 2 if max(map(len, entries), default=0) * _LETTER < figure.bbox.width / 2 else 1
     figure.set_figheight(HEIGHT + (0.1 + 0.17 * -(-len(entries) // columns) if legend else 0))
-    axes = figure.add_axes((0, 0, 1, 1))
-    low, high = extent(chart)
+    frame = Frame(figure)
+    axes, (low, high), (first, last) = frame.axes, extent(chart), _span(chart)
     if chart.log:
         axes.set_yscale("log")
-    axes.set_ylim(low, high)
-    ticks(axes.yaxis, chart.log)
     if chart.log_across:
         axes.set_xscale("log")
-        ticks(axes.xaxis, log=True)
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    axes.set_xlim(*_span(chart))
-    axes.set_xlabel(chart.across)
+    axes.set_ylim(low, high)
+    axes.set_xlim(first, last)
+    frame.up = Side(*marks(low, high, chart.log), grid=True)
+    across = marks(first, last, log=True) if chart.log_across else _steps(first, last)
+    frame.across = Side(*across, chart.across, grid=True)
     label = chart.label if legend else f"{chart.label} at {chart.lines[0].label}"
     axes.set_title(shown(label), pad=18 if chart.flags else 6)
-    axes.grid(color=GRID, linewidth=0.6, clip_on=False)
-    axes.set_axisbelow(True)
     draw_bands(axes, chart.bands, low, high, upright=False)
     if chart.rest is not None:
         steps, lowest, highest, label = chart.rest
@@ -52,13 +46,21 @@ def draw_lines(figure: Any, chart: Lines) -> None:
     _flags(axes, chart)
     if legend:
         figure.legend(loc="lower center", ncols=columns, handlelength=2.4, columnspacing=1.6)
+    return [frame]
+
+
+def _steps(first: float, last: float) -> tuple[list[float], list[str]]:
+    """Return round steps between two, and their words."""
+    places = [one for one in marks(first, last, most=6)[0] if one == round(one)]
+    return places, [f"{one:,.0f}" for one in places]
 
 
 def _span(chart: Lines) -> tuple[float, float]:
     """Return the first and the last step on the chart, a little apart from its edges."""
     ends = [float(end) for line in chart.lines if len(line.steps) for end in (line.steps.min(), line.steps.max())]
+    ends += [flag.step for flag in chart.flags]
     if chart.log_across:
-        ends = [one for one in [*ends, *(flag.step for flag in chart.flags)] if one > 0] or [1.0]
+        ends = [one for one in ends if one > 0] or [1.0]
         return min(ends) / 1.3, max(ends) * 1.3
     first, last = (min(ends), max(ends)) if ends else (0, 1)
     margin = max((last - first) * 0.02, 0.5)

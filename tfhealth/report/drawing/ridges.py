@@ -8,6 +8,7 @@ import numpy as np
 
 from tfhealth.histograms import DECADES, PER_DECADE, SIDE, SMALLEST
 from tfhealth.report.chart import Ridges
+from tfhealth.report.drawing.frame import Frame, Side
 from tfhealth.series import Floats
 
 __all__ = ["draw_ridges"]
@@ -19,13 +20,14 @@ _EMPTY = 2  # bins of a sign that does not occur
 _ROOM = 0.19  # of the width of a panel, for a word below it
 
 
-def draw_ridges(figure: Any, chart: Ridges) -> None:
+def draw_ridges(figure: Any, chart: Ridges) -> list[Frame]:
     """Draw one panel beside the other; time runs down."""
     most = max(len(steps) for _, steps, _ in chart.panels)
     figure.set_figheight(float(np.clip(0.9 + 0.19 * most, 1.5, 3.4)))
-    width = 1 / max(len(chart.panels), 2)
-    for place, (title, steps, shares) in enumerate(chart.panels):
-        axes = figure.add_axes((place * width, 0, width, 1), label=title)
+    frames: list[Frame] = []
+    for title, steps, shares in chart.panels:
+        frame = Frame(figure, 1 / max(len(chart.panels), 2))
+        axes = frame.axes
         first, last = _sizes_used(shares)
         shown = _without_the_rest(shares, first, last)
         bins = np.arange(shown.shape[1]) - shown.shape[1] // 2
@@ -39,12 +41,12 @@ def draw_ridges(figure: Any, chart: Ridges) -> None:
         left, right = _ends(shown)
         axes.set_xlim(left - 0.5, right + 0.5)
         axes.set_ylim(0.9, len(steps) + _CLIPPED)
-        axes.set_yticks(range(len(steps), 0, -1), [f"{step:,}" for step in steps], fontsize=6.5)
-        _mark_sizes(axes, first, last, left, right)
-        axes.tick_params(length=2)
         axes.spines["left"].set_visible(False)
-        if not place:
-            axes.set_ylabel("step")
+        words = [f"{step:,}" for step in steps]
+        frame.up = Side(range(len(steps), 0, -1), words, "" if frames else "step", size=6.5)
+        frame.across = Side(*_sizes(first, last, left, right), size=6)
+        frames.append(frame)
+    return frames
 
 
 def _sizes_used(shares: Floats) -> tuple[int, int]:
@@ -76,8 +78,8 @@ def _ends(shown: Floats) -> tuple[int, int]:
     return -half if shown[:, :half].any() else -_EMPTY, half if shown[:, half + 1 :].any() else _EMPTY
 
 
-def _mark_sizes(axes: Any, first: int, last: int, left: int, right: int) -> None:
-    """Mark 0, and on both sides of it powers of ten whose words have room."""
+def _sizes(first: int, last: int, left: int, right: int) -> tuple[list[float], list[str]]:
+    """Return the places of 0, and on both sides of it of powers of ten whose words have room, and the words."""
     room = _ROOM * (right - left)
     marks = {0.0: "0"}
     reached = 0.0
@@ -89,4 +91,4 @@ def _mark_sizes(axes: Any, first: int, last: int, left: int, right: int) -> None
         size = f"1e{exponent}" if abs(exponent) > 1 else f"{10.0**exponent:g}"
         marks |= {away: size, -away: f"−{size}"}
     inside = [place for place in marks if left - 1 <= place <= right + 1]
-    axes.set_xticks(inside, [marks[place] for place in inside], fontsize=6)
+    return inside, [marks[place] for place in inside]

@@ -24,11 +24,16 @@ def flags_of(findings: Numbered, last: int) -> tuple[Flag, ...]:
     for number, finding in sorted(findings, key=lambda one: (one[1].step or 0, one[0])):
         if finding.step is None or finding.kind == "experiment":  # which has steps of its own
             continue
-        if groups and finding.step - groups[-1][0] <= last * 0.035:
+        if groups and finding.step - groups[-1][0] <= last * _room(groups[-1][1], number):
             groups[-1][1].append(number)
         else:
             groups.append((finding.step, [number]))
     return tuple(Flag(step, _numbers(sorted(numbers))) for step, numbers in groups)
+
+
+def _room(numbers: Sequence[int], number: int) -> float:
+    """Return the share of a narrow chart that lies between the middles of two flags that touch each other."""
+    return 0.02 + 0.008 * (len(_numbers(sorted(numbers))) + len(str(number)))
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -115,7 +115,7 @@ def _picture(one: _Map, expr: str, panel: Panel) -> Picture:
     names = tuple(shorten(clean(site.name), 34) for site in panel.sites)
     alt = f"Heat map of {what} at {count(len(panel), 'site')} over {count(len(panel.steps), 'probe')}, from "
     alt += f"{names[0]} to {names[-1]}. {span(everything)}"
-    label = re.sub(r"\w+\.", "", expr).replace("_", " ")  # the title says of what
+    label = "share" if one.scale == "share" else re.sub(r"\w+\.", "", expr).replace("_", " ")  # the title says of what
     heat = Heat(names, panel.steps[columns], shown, known, label, one.scale)
     return Picture(one.name, one.title, caption, alt, heat, narrow=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfhealth.histograms import FINITE, KINDS, Histogram
+from tfhealth.histograms import FINITE, Histogram
 from tfhealth.report.chart import Ridges
 from tfhealth.report.document import Picture
 from tfhealth.report.pictures.common import Numbered
@@ -19,19 +19,32 @@ __all__ = ["spreads"]
 
 _LAYERS = 6
 _STEPS = 12
-_TITLES = {"weight": "weights", "gradient": "gradients", "update": "updates", "activation": "activations"}
+_BIAS = "bias"
+_TITLES = {
+    "weight": "weights",
+    _BIAS: "biases",
+    "gradient": "gradients",
+    "update": "updates",
+    "activation": "activations",
+}
 
 
 def spreads(run: Run, findings: Numbered) -> Iterator[Picture]:
-    """Yield a picture of the weights, gradients, updates and outputs of each layer, of the first layers."""
+    """Yield a picture of the weights, biases, gradients, updates and outputs of each layer, of the first layers."""
     layers: dict[str, dict[str, tuple[Site, Histogram]]] = {}
     for site, found in run.histograms.items():
         # Of several variables, and of several calls, the first one: a kernel comes before its bias.
-        layers.setdefault(_layer(site), {}).setdefault(site.kind, (site, found))
+        kinds = layers.setdefault(_layer(site), {})
+        name = _BIAS if site.kind in kinds and site.kind == "weight" and _is_bias(site, run) else site.kind
+        kinds.setdefault(name, (site, found))
     left = len(layers) - _LAYERS
     for place, (layer, kinds) in enumerate(list(layers.items())[:_LAYERS]):
         more = f" {count(left, 'more layer')} in the run." if left > 0 and place == _LAYERS - 1 else ""
         yield _picture(place, shorten(clean(layer), 60), kinds, more)
+
+
+def _is_bias(site: Site, run: Run) -> bool:
+    return run.sites.get(site, {}).get("role") == "bias"
 
 
 def _layer(site: Site) -> str:
@@ -41,7 +54,7 @@ def _layer(site: Site) -> str:
 
 
 def _picture(place: int, layer: str, kinds: dict[str, tuple[Site, Histogram]], left: str) -> Picture:
-    listed = [(_TITLES[kind], *kinds[kind]) for kind in KINDS if kind in kinds]
+    listed = [(title, *kinds[kind]) for kind, title in _TITLES.items() if kind in kinds]
     panels = []
     broken: set[int] = set()
     for title, _, found in listed:
