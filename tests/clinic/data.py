@@ -292,6 +292,25 @@ def pixels_divided_twice() -> Program:
     return compiled(sequential((64,), relu(), softmax()), PIXELS / 255, DIGITS.target)
 
 
+def stretches() -> tuple[np.ndarray, np.ndarray]:
+    """Return how far 60 cars went, in kilometers, and what fuel they took, in liters; float32[60, 1] both."""
+    rng = np.random.default_rng(11)
+    far = rng.uniform(20, 900, (60, 1))
+    return far.astype("float32"), (0.07 * far + rng.normal(0, 2, (60, 1))).astype("float32")
+
+
+def raw_stretches_one_by_one() -> Program:
+    x, y = stretches()
+    rate = keras.optimizers.SGD(0.01)
+    return compiled(sequential((1,), layers.Dense(1)), x, standard(y), rate, "mse", batch_size=1, epochs=6)
+
+
+def standard_stretches_one_by_one() -> Program:
+    x, y = (standard(one) for one in stretches())
+    rate = keras.optimizers.SGD(0.01)
+    return compiled(sequential((1,), layers.Dense(1)), x, y, rate, "mse", batch_size=1, epochs=12)
+
+
 def raw_autoencoder() -> Program:
     code = [relu(32), relu(8), relu(32)]
     return compiled(sequential((64,), *code, layers.Dense(64)), PIXELS * 255, PIXELS, loss="mse")
@@ -463,6 +482,7 @@ PAIRS = [
     Pair("data.standardized", raw_images, raw_pixels_rescaled_in_the_model),
     Pair("data.standardized", raw_measurements, binary_cancer),
     Pair("data.standardized", pixels_divided_twice, dense_on_pixels),
+    Pair("data.standardized", raw_stretches_one_by_one, standard_stretches_one_by_one),
     Pair("data.standardized", raw_autoencoder, autoencoder),
     Pair("data.target-scale", house_prices, house_prices_standardized),
     Pair("data.target-scale", raw_progression, regression_on_diabetes),
