@@ -453,6 +453,20 @@ def copies_on_both_sides() -> Program:
     return compiled(small_cnn(), IMAGES[order], DIGITS.target[order], epochs=3)
 
 
+def rare_digits_repeated_before_the_split() -> Program:
+    rare = np.flatnonzero(DIGITS.target > 6)
+    order = np.random.default_rng(17).permutation(np.concatenate([np.arange(len(IMAGES)), *[rare] * 8]))
+    return compiled(small_cnn(), IMAGES[order], DIGITS.target[order], epochs=3)
+
+
+def boards_of_nine_squares() -> Program:
+    """Return a program on 512 different pictures: whether more than four of nine squares are taken."""
+    taken = (np.random.default_rng(18).random((3000, 3, 3, 1)) < 0.5).astype("float32")
+    stack = [layers.Conv2D(16, 3, activation="relu"), layers.Flatten(), layers.Dense(2, activation="softmax")]
+    model, many = sequential((3, 3, 1), *stack), (taken.sum(axis=(1, 2, 3)) > 4).astype("int32")
+    return compiled(model, taken, many, keras.optimizers.Adam(0.01))
+
+
 PAIRS = [
     Pair("data.sane-inputs", images_never_filled, cnn_with_dropout),
     Pair("data.sane-inputs", integer_division, dense_on_pixels),
@@ -499,4 +513,5 @@ PAIRS = [
     Pair("data.validation", digits_split_by_class, dense_on_pixels),
     Pair("data.split-leak", validated_on_what_it_learned, validation_alike),
     Pair("data.split-leak", copies_on_both_sides, shuffled_images_in_a_dataset),
+    Pair("data.split-leak", rare_digits_repeated_before_the_split, boards_of_nine_squares),
 ]
