@@ -169,6 +169,7 @@ for _kind in ("input", "label", "prediction"):
     RECORDED[f"validation_{_kind}"], SITES[f"validation_{_kind}"] = RECORDED[_kind], SITES[_kind]
 FACTS = {
     "fit.initial_step",
+    "fit.steps",
     "fit.steps_per_epoch",
     "fit.custom_train_step",
     "compile.metrics",

@@ -139,3 +139,12 @@ def test_labels_that_end_the_training_are_the_finding(units, loss, y, tmp_path):
     with pytest.raises(Exception, match=r"valid range|must have"):
         model.fit(X, y, batch_size=16, verbose=0, callbacks=[callback])
     assert callback.result.findings[0].rule == "LOSS022"
+
+
+@pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning")
+@pytest.mark.parametrize(("units", "expected"), [(1, None), (4, "onehot")])
+def test_a_single_column_is_no_one_hot_row(tmp_path, units, expected):
+    """Its largest place is the first one, whatever the label: it would look as if there were one class."""
+    rows = np.eye(4, dtype="float32")[CLASSES][:, :units]
+    stack = [layers.Dense(units, activation="sigmoid")]
+    assert output(tmp_path, stack, "categorical_crossentropy", rows)["encoding"] == expected

@@ -25,9 +25,13 @@ def model_fact(model: keras.Model, name: str):
         ([layers.Dense(8), layers.ReLU(), layers.Dense(5)], 0, False),
         ([layers.Dense(2), layers.Dense(4)], 0, False),
         ([layers.Dense(8), layers.Dense(2), layers.Dense(8), layers.Dense(4)], 1, False),
+        ([layers.Dense(3), layers.Dense(9), layers.Dense(2)], 1, True),
         ([layers.Dense(5)], 0, False),
     ],
-    ids=["linear", "linear with softmax", "half", "separate activation", "bottleneck", "autoencoder", "one layer"],
+    ids=[
+        *("linear", "linear with softmax", "half", "separate activation", "bottleneck", "autoencoder"),
+        *("narrow between wide ones", "one layer"),
+    ],
 )
 def test_linear_layers_that_add_no_power_are_counted(stack, in_a_row, linear):
     """A layer narrower than both of its sides has a purpose; the activation of the output bends nothing before it."""

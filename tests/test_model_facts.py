@@ -17,6 +17,7 @@ from tfhealth import HealthCallback, load_run
 from tfhealth.capture.facts import collect, graph
 from tfhealth.capture.facts.backbones import backbone_facts
 from tfhealth.capture.facts.data import described, fit_data
+from tfhealth.capture.facts.fit import fit_facts
 
 ROOT = Path(__file__).parent.parent
 
@@ -396,6 +397,12 @@ def test_the_process_is_recorded():
     assert found["hardware"]["memory_gb"] is None or found["hardware"]["memory_gb"] > 0.1
     assert found["hardware"]["gpus"] == len(tf.config.list_physical_devices("GPU"))
     assert found["fit"]["strategy"] == "DefaultDistributionStrategy"
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(12, 36), (None, None)])
+def test_a_fit_tells_how_many_steps_it_is_asked_for(steps, expected):
+    """Epochs times steps of each; of data without a known length nobody knows."""
+    assert fit_facts(compiled(layers.Dense(1)), {"epochs": 3, "steps": steps})["steps"] == expected
 
 
 def test_a_layer_that_raises_costs_only_itself(tmp_path):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfhealth.series import Attribute, Probe, Series, Site
+from tfhealth.series import Attribute, Floats, Probe, Series, Site
 
 __all__ = ["DERIVED", "FORMS", "NEEDS", "TASKS", "with_tasks"]
 
@@ -33,6 +33,7 @@ NEEDS = (
 """The (kind, statistic) pairs that tasks are read from."""
 
 _SPARSE = "sparse_categorical_crossentropy"
+_FEWEST, _STILL = 8, 1e-4  # batches that a correlation takes, and means that differ by less are the same
 _MANY = 30  # whole numbers up to here may be classes where nothing but a metric says so
 
 _SAID = {
@@ -205,12 +206,31 @@ def _copied(label: Site, sites: Sites, series: Callable[[Probe], Series | None])
         if given is None or target[0] is None or target[1] is None:
             continue
         steps, mine, others = np.intersect1d(target[0].steps, given.steps, return_indices=True)
-        apart = np.abs(target[0].values[mine] - given.values[others])
+        asked, went_in = target[0].values[mine], given.values[others]
+        spread = float(np.median(target[1].values))
         # The next values of a sequence have nearly the mean of the sequence, so there nothing but equality counts.
         close = 1e-4 if attributes.get("rank") == 3 else 0.1
-        if len(steps) and np.median(apart) <= close * np.median(target[1].values):
+        if (
+            len(steps)
+            and np.median(np.abs(asked - went_in)) <= close * spread
+            and _move_together(asked, went_in, spread)
+        ):
             return True
     return False
+
+
+def _move_together(one: Floats, other: Floats, spread: float) -> bool:
+    """Tell whether the means of two things rise and fall together from batch to batch, or hardly change at all.
+
+    Args:
+        one: the mean of each batch, float[n].
+        other: that of the other thing, float[n].
+        spread: the standard deviation of single values.
+    """
+    moving = min(np.std(one), np.std(other)) > _STILL * spread
+    if len(one) < _FEWEST or not moving:
+        return True
+    return bool(np.corrcoef(one, other)[0, 1] > 2 / np.sqrt(len(one)))
 
 
 def _extreme(

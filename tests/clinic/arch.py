@@ -108,6 +108,14 @@ def activations_remembered() -> Program:
     return compiled(model, x, y, keras.optimizers.Adam(0.01), "binary_crossentropy")
 
 
+def linear_layers_of_any_width() -> Program:
+    return digits(layers.Dense(32), layers.Dense(48))
+
+
+def bent_layers_of_any_width() -> Program:
+    return digits(relu(32), relu(48))
+
+
 def linear_convolutions() -> Program:
     return images(layers.Conv2D(16, 3), layers.Conv2D(16, 3), layers.Flatten(), layers.Dense(32))
 
@@ -367,6 +375,7 @@ PAIRS = [
     Pair("arch.frozen", classes_cut_by_argmax, frozen_model_inside),
     Pair("arch.frozen", output_alone_trained, frozen_after_training),
     Pair("arch.capacity", activations_forgotten, activations_remembered),
+    Pair("arch.capacity", linear_layers_of_any_width, bent_layers_of_any_width),
     Pair("arch.capacity", linear_convolutions, convolutions_with_layers_between),
     Pair("arch.capacity", linear_regression_in_three_layers, principal_components),
     Pair("arch.capacity", one_hidden_unit, autoencoder),

@@ -292,6 +292,25 @@ def pixels_divided_twice() -> Program:
     return compiled(sequential((64,), relu(), softmax()), PIXELS / 255, DIGITS.target)
 
 
+def stretches() -> tuple[np.ndarray, np.ndarray]:
+    """Return how far 60 cars went, in kilometers, and what fuel they took, in liters; float32[60, 1] both."""
+    rng = np.random.default_rng(11)
+    far = rng.uniform(20, 900, (60, 1))
+    return far.astype("float32"), (0.07 * far + rng.normal(0, 2, (60, 1))).astype("float32")
+
+
+def raw_stretches_one_by_one() -> Program:
+    x, y = stretches()
+    rate = keras.optimizers.SGD(0.01)
+    return compiled(sequential((1,), layers.Dense(1)), x, standard(y), rate, "mse", batch_size=1, epochs=6)
+
+
+def standard_stretches_one_by_one() -> Program:
+    x, y = (standard(one) for one in stretches())
+    rate = keras.optimizers.SGD(0.01)
+    return compiled(sequential((1,), layers.Dense(1)), x, y, rate, "mse", batch_size=1, epochs=12)
+
+
 def raw_autoencoder() -> Program:
     code = [relu(32), relu(8), relu(32)]
     return compiled(sequential((64,), *code, layers.Dense(64)), PIXELS * 255, PIXELS, loss="mse")
@@ -434,6 +453,20 @@ def copies_on_both_sides() -> Program:
     return compiled(small_cnn(), IMAGES[order], DIGITS.target[order], epochs=3)
 
 
+def rare_digits_repeated_before_the_split() -> Program:
+    rare = np.flatnonzero(DIGITS.target > 6)
+    order = np.random.default_rng(17).permutation(np.concatenate([np.arange(len(IMAGES)), *[rare] * 8]))
+    return compiled(small_cnn(), IMAGES[order], DIGITS.target[order], epochs=3)
+
+
+def boards_of_nine_squares() -> Program:
+    """Return a program on 512 different pictures: whether more than four of nine squares are taken."""
+    taken = (np.random.default_rng(18).random((3000, 3, 3, 1)) < 0.5).astype("float32")
+    stack = [layers.Conv2D(16, 3, activation="relu"), layers.Flatten(), layers.Dense(2, activation="softmax")]
+    model, many = sequential((3, 3, 1), *stack), (taken.sum(axis=(1, 2, 3)) > 4).astype("int32")
+    return compiled(model, taken, many, keras.optimizers.Adam(0.01))
+
+
 PAIRS = [
     Pair("data.sane-inputs", images_never_filled, cnn_with_dropout),
     Pair("data.sane-inputs", integer_division, dense_on_pixels),
@@ -463,6 +496,7 @@ PAIRS = [
     Pair("data.standardized", raw_images, raw_pixels_rescaled_in_the_model),
     Pair("data.standardized", raw_measurements, binary_cancer),
     Pair("data.standardized", pixels_divided_twice, dense_on_pixels),
+    Pair("data.standardized", raw_stretches_one_by_one, standard_stretches_one_by_one),
     Pair("data.standardized", raw_autoencoder, autoencoder),
     Pair("data.target-scale", house_prices, house_prices_standardized),
     Pair("data.target-scale", raw_progression, regression_on_diabetes),
@@ -479,4 +513,5 @@ PAIRS = [
     Pair("data.validation", digits_split_by_class, dense_on_pixels),
     Pair("data.split-leak", validated_on_what_it_learned, validation_alike),
     Pair("data.split-leak", copies_on_both_sides, shuffled_images_in_a_dataset),
+    Pair("data.split-leak", rare_digits_repeated_before_the_split, boards_of_nine_squares),
 ]

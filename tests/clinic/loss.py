@@ -83,6 +83,58 @@ def squared_error_on_yes_or_no() -> Program:
     return compiled(model, standard(CANCER.data), CANCER.target, loss="mse", epochs=20)
 
 
+def absolute_error_on_rare_answers() -> Program:
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(900, 6)).astype("float32")
+    y = (x[:, 0] - x[:, 1] * x[:, 2] + rng.normal(0, 1, 900) > 1.4).astype("float32")
+    model = sequential((6,), layers.Dense(8, activation="sigmoid"), layers.Dense(1, activation="sigmoid"))
+    return compiled(model, x, y, loss="mae", epochs=12)
+
+
+def squared_error_that_leaves_nothing() -> Program:
+    rng = np.random.default_rng(13)
+    corner = rng.integers(0, 2, (600, 2))
+    x, y = (2 * corner - 1 + rng.normal(0, 0.1, (600, 2))).astype("float32"), corner[:, 0] ^ corner[:, 1]
+    model = sequential((2,), layers.Dense(16, activation="tanh"), layers.Dense(1, activation="sigmoid"))
+    return compiled(model, x, y, keras.optimizers.Adam(0.05), "mse", epochs=15)
+
+
+def gray_codes() -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers up to 255 in binary and in Gray code, each eight times, float32[2048, 8] both."""
+    number = np.random.default_rng(14).permutation(8 * 256) % 256
+    bits = np.arange(8)
+    return tuple((code[:, None] >> bits & 1).astype("float32") for code in (number, number ^ number >> 1))
+
+
+def squared_error_on_gray_codes() -> Program:
+    x, y = gray_codes()
+    model = sequential((8,), layers.Dense(8, activation="sigmoid"), layers.Dense(8, activation="sigmoid"))
+    return compiled(model, x, y, "sgd", "mse")
+
+
+def cross_entropy_on_gray_codes() -> Program:
+    x, y = gray_codes()
+    model = sequential((8,), layers.Dense(64, activation="relu"), layers.Dense(8, activation="sigmoid"))
+    return compiled(model, x, y, keras.optimizers.Adam(0.005), "binary_crossentropy")
+
+
+def waves() -> tuple[np.ndarray, np.ndarray]:
+    """Return moments and the height of a wave then, with noise that takes some of its crests beyond 1."""
+    rng = np.random.default_rng(15)
+    x = rng.uniform(-2, 2, (800, 1)).astype("float32")
+    return x, (np.sin(2 * x) + rng.normal(0, 0.02, (800, 1))).astype("float32")
+
+
+def waves_behind_a_relu() -> Program:
+    stack = [layers.Dense(32, activation="tanh"), layers.Dense(1, activation="relu")]
+    return compiled(sequential((1,), *stack), *waves(), keras.optimizers.Adam(0.01), "mse", epochs=20)
+
+
+def waves_behind_a_tanh() -> Program:
+    stack = [layers.Dense(32, activation="tanh"), layers.Dense(1, activation="tanh")]
+    return compiled(sequential((1,), *stack), *waves(), keras.optimizers.Adam(0.01), "mse", epochs=20)
+
+
 def digits_as_numbers() -> Program:
     return with_metrics(dense(layers.Dense(1), loss="mse"), "accuracy")
 
@@ -207,6 +259,23 @@ def stopped_after_one_epoch() -> Program:
     return dense(layers.Dense(10, activation="softmax"), epochs=1)
 
 
+def blobs() -> tuple[np.ndarray, np.ndarray]:
+    """Return 500 points around two close centers, float32[500, 2], and which of the two."""
+    rng = np.random.default_rng(16)
+    which = rng.integers(0, 2, 500)
+    return (0.3 * which[:, None] + rng.normal(0.3, 0.06, (500, 2))).astype("float32"), which
+
+
+def forty_small_steps() -> Program:
+    model = sequential((2,), layers.Dense(3, activation="sigmoid"), layers.Dense(2, activation="softmax"))
+    return compiled(model, *blobs(), batch_size=50, epochs=5)
+
+
+def steps_enough() -> Program:
+    model = sequential((2,), layers.Dense(3, activation="sigmoid"), layers.Dense(2, activation="softmax"))
+    return compiled(model, *blobs(), keras.optimizers.Adam(0.05), batch_size=25, epochs=20)
+
+
 def half_learned_by_heart() -> Program:
     rng = np.random.default_rng(5)
     x = rng.normal(size=(260, 30)).astype("float32")
@@ -259,7 +328,10 @@ PAIRS = [
     Pair("loss.fits-task", several_labels_without_activation, multi_label),
     Pair("loss.fits-task", binary_loss_on_three_kinds_of_iris, small_iris),
     Pair("loss.fits-task", squared_error_on_one_hot_digits, dense_on_pixels),
-    Pair("loss.fits-task", squared_error_on_yes_or_no, binary_cancer),
+    Pair("loss.fits-task", squared_error_on_yes_or_no, binary_cancer, "warn"),
+    Pair("loss.fits-task", absolute_error_on_rare_answers, squared_error_that_leaves_nothing),
+    Pair("loss.fits-task", squared_error_on_gray_codes, cross_entropy_on_gray_codes),
+    Pair("loss.fits-task", waves_behind_a_relu, waves_behind_a_tanh),
     Pair("loss.fits-task", digits_as_numbers, dense_on_pixels),
     Pair("loss.fits-task", ten_digits_for_one_sigmoid, dense_on_pixels),
     Pair("loss.fits-task", cross_entropy_of_numbers, regression_on_diabetes),
@@ -281,6 +353,7 @@ PAIRS = [
     Pair("loss.metrics", accuracy_of_several_labels, multi_label, "warn"),
     Pair("loss.underfit-regularized", nearly_everything_dropped, cnn_with_dropout),
     Pair("loss.keep-training", stopped_after_one_epoch, dense_on_pixels, "warn"),
+    Pair("loss.keep-training", forty_small_steps, steps_enough, "warn"),
     Pair("loss.overfit", half_learned_by_heart, enough_to_learn_the_rule),
     Pair("arch.baseline", accidents_of_the_samples, enough_to_learn_the_rule),
     Pair("arch.baseline", rows_and_labels_sorted_apart, dense_on_pixels),

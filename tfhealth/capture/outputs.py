@@ -220,7 +220,7 @@ def _encoding(label: Any, prediction: dict[str, Attribute]) -> str | None:
     loss, units = prediction["loss"], prediction["units"]
     if loss in _SPARSE:
         return "index"
-    if loss == "categorical_crossentropy" and units and label.shape[-1] == units:
+    if loss == "categorical_crossentropy" and units not in (None, 1) and label.shape[-1] == units:
         return "onehot"
     if loss == "binary_crossentropy" and units == 1:
         return "binary"

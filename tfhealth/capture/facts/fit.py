@@ -118,10 +118,12 @@ def _schedule_settings(settings: Mapping[str, Any]) -> dict[str, Attribute]:
 def fit_facts(model: Any, params: Mapping[str, Any]) -> dict[str, Attribute]:
     """Return what a callback sees of a call of `fit`."""
     custom = type(model).train_step not in (keras.Model.train_step, keras.Sequential.train_step)
+    epochs, steps = params.get("epochs"), params.get("steps")
     return {
         "initial_step": initial_step(model),
-        "epochs": params.get("epochs"),
-        "steps_per_epoch": params.get("steps"),
+        "epochs": epochs,
+        "steps_per_epoch": steps,
+        "steps": epochs * steps if epochs and steps else None,
         "steps_per_execution": int(model.steps_per_execution),
         "jit_compile": bool(model.jit_compile),
         "run_eagerly": bool(model.run_eagerly),

@@ -61,14 +61,28 @@ def linear_layers_before(graph: Graph) -> dict[int, int]:
 
 
 def linear_model(graph: Graph) -> bool:
-    """Tell whether a model has layers between input and output that could all be one linear layer."""
+    """Tell whether a model has layers between input and output that could all be one linear layer.
+
+    One that is narrower than the input and the output is there on purpose; between wide ones, it bounds nothing.
+    """
     arriving = _arriving(graph)
     inner = _before_weights(graph)
     last = [call for call in graph.calls if call.own and not inner & _bit(call)]
     chains = [arriving.get(id(call), _NOTHING) for call in last]
-    if not last or not all(chain.count and not chain.narrowed for chain in chains):
+    if not last or not all(chain.count or chain.narrowed for chain in chains):
+        return False
+    if any(chain.narrowed for chain in chains) and _bounded(graph, last, inner):
         return False
     return all(is_linear(call) or (not call.own and _passes(call)) for call in graph.calls if inner & _bit(call))
+
+
+def _bounded(graph: Graph, last: Sequence[Call], inner: int) -> bool:
+    """Tell whether a layer in between is narrower than input and output, or whether that is not known."""
+    between = [call for call in graph.calls if call.own and inner & _bit(call)]
+    ends = [*(_width_in(call) for call in between if call.depth == 0), *map(_width, last)]
+    widths = [_width(call) for call in between]
+    known = [width for width in (*widths, *ends) if width is not None]
+    return len(known) < len(widths) + len(ends) or min(known[: len(widths)]) < min(known[len(widths) :])
 
 
 def narrowest(graph: Graph) -> int | None:
