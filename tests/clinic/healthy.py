@@ -146,6 +146,35 @@ def attention() -> Program:
     return compiled(model, x, ((x < 10).sum(axis=1) > 3).astype(int), keras.optimizers.Adam(2e-3))
 
 
+class WordsAndPlaces(layers.Layer):
+    """Embed words and add where they stand, as Keras's example of a transformer does."""
+
+    def __init__(self, words: int, length: int, units: int) -> None:
+        super().__init__()
+        self.word, self.place = layers.Embedding(words, units), layers.Embedding(length, units)
+
+    def call(self, x: Any) -> Any:
+        return self.word(x) + self.place(keras.ops.arange(0, keras.ops.shape(x)[-1]))
+
+
+def attention_with_places() -> Program:
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 40, (1500, 12))
+    tokens = keras.Input((12,))
+    embedded = WordsAndPlaces(40, 12, 16)(tokens)
+    attended = layers.LayerNormalization()(embedded + layers.MultiHeadAttention(2, 8)(embedded, embedded))
+    pooled = layers.GlobalAveragePooling1D()(attended)
+    model = keras.Model(tokens, softmax(2)(relu(16)(pooled)))
+    return compiled(model, x, ((x < 8).sum(axis=1) > 2).astype(int), keras.optimizers.Adam(2e-3))
+
+
+def fine_tuned_at_a_low_rate() -> Program:
+    model = sequential((64,), relu(), layers.Dropout(0.2), softmax())
+    compiled(model, PIXELS, DIGITS.target)
+    model.fit(PIXELS[:1437], DIGITS.target[:1437], epochs=2, verbose=0)
+    return compiled(model, PIXELS, DIGITS.target, keras.optimizers.Adam(1e-6))
+
+
 def eight_layers_he() -> Program:
     hidden = [layers.Dense(64, activation="relu", kernel_initializer="he_normal") for _ in range(8)]
     model = sequential((64,), *hidden, layers.Dense(10, activation="softmax"))
@@ -203,6 +232,8 @@ HEALTHY: tuple[Callable[[], Program], ...] = (
     lstm_on_sums,
     embedded_text,
     attention,
+    attention_with_places,
+    fine_tuned_at_a_low_rate,
     eight_layers_he,
     four_layers_tanh,
     mild_regularization,
