@@ -124,6 +124,14 @@ def lstm_on_sums() -> Program:
     return compiled(model, x, (x[:, :, 0].sum(axis=1) > 0).astype("float32"), loss="binary_crossentropy")
 
 
+def flat_windows_in_order() -> Program:
+    day = np.arange(1500)
+    series = np.sin(2 * np.pi * day / 30) + 0.2 * np.random.default_rng(2).normal(size=1500)
+    x = np.lib.stride_tricks.sliding_window_view(series[:-1], 20).astype("float32")
+    convolution = [layers.Reshape((20, 1)), layers.Conv1D(16, 5, activation="relu"), layers.Flatten()]
+    return compiled(sequential((20,), *convolution, layers.Dense(1)), x, series[20:], loss="mae", shuffle=False)
+
+
 def embedded_text() -> Program:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 1500)
@@ -230,6 +238,7 @@ HEALTHY: tuple[Callable[[], Program], ...] = (
     linear_regression,
     autoencoder,
     lstm_on_sums,
+    flat_windows_in_order,
     embedded_text,
     attention,
     attention_with_places,
