@@ -169,6 +169,27 @@ def test_what_the_model_prepares_itself_is_not_yet_input(tmp_path):
     assert sum(site.kind == "input" for site in run.sites) == 1
 
 
+class Places(layers.Layer):
+    """Embed words and their places, as Keras's example of a transformer does."""
+
+    def __init__(self, words, length):
+        super().__init__()
+        self.word, self.place = layers.Embedding(words, 4, name="word"), layers.Embedding(length, 4, name="place")
+
+    def call(self, x):
+        return self.word(x) + self.place(keras.ops.arange(0, keras.ops.shape(x)[-1]))
+
+
+@pytest.mark.parametrize("length", [6, None], ids=["known length", "unknown length"])
+def test_places_that_are_counted_are_no_input(tmp_path, length):
+    """Of what two embeddings take, the words are data, and the places are the same in every batch."""
+    pooled = [layers.GlobalAveragePooling1D(), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((length,)), Places(9, 6), *pooled])
+    x = np.random.default_rng(0).integers(0, 9, (32, 6))
+    run = fit(model, x, x[:, :1].astype("float32"), tmp_path)
+    assert [site.name.rpartition("/")[2] for site in run.sites if site.kind == "input"] == ["word"]
+
+
 @pytest.mark.filterwarnings("ignore:Gradients do not exist:UserWarning")  # Keras says so as well
 def test_sites_name_layers_and_their_attributes(tmp_path):
     """A layer that is called twice has two sites; the last one is the output; a cut gradient is not connected."""

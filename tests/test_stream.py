@@ -226,6 +226,25 @@ def test_weights_of_classes_are_those_of_their_samples(given, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("rank", "first"),
+    [
+        (3, [layers.Reshape((6, 1)), layers.Conv1D(2, 3), layers.Flatten()]),
+        (3, [layers.Reshape((3, 2)), layers.Flatten()]),
+        (2, [layers.Embedding(9, 2), layers.GlobalAveragePooling1D()]),
+    ],
+    ids=["window given its axis", "window flattened", "words"],
+)
+def test_windows_are_known_wherever_their_axis_of_time_is(rank, first, tmp_path):
+    """By the largest rank before anything is learned of them."""
+    model = keras.Sequential([keras.Input((6,)), *first, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    callback = asking(tmp_path, "label.autocorrelation")
+    model.fit(abs(noise(32, 6)), noise(32, 1), verbose=0, callbacks=[callback])
+    run = load_run(callback.run_dir)
+    assert [run.sites[site]["input_rank"] for site in run.sites if site.kind == "label"] == [rank]
+
+
+@pytest.mark.parametrize(
     ("dtype", "first"), [("int32", layers.Dense), ("float32", lambda units: layers.Embedding(9, units))]
 )
 def test_fractions_that_a_layer_for_whole_numbers_cuts_off(dtype, first, tmp_path):

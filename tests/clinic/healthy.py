@@ -124,6 +124,14 @@ def lstm_on_sums() -> Program:
     return compiled(model, x, (x[:, :, 0].sum(axis=1) > 0).astype("float32"), loss="binary_crossentropy")
 
 
+def flat_windows_in_order() -> Program:
+    day = np.arange(1500)
+    series = np.sin(2 * np.pi * day / 30) + 0.2 * np.random.default_rng(2).normal(size=1500)
+    x = np.lib.stride_tricks.sliding_window_view(series[:-1], 20).astype("float32")
+    convolution = [layers.Reshape((20, 1)), layers.Conv1D(16, 5, activation="relu"), layers.Flatten()]
+    return compiled(sequential((20,), *convolution, layers.Dense(1)), x, series[20:], loss="mae", shuffle=False)
+
+
 def embedded_text() -> Program:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 1500)
@@ -144,6 +152,35 @@ def attention() -> Program:
     pooled = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(attended + forward))
     model = keras.Model(tokens, layers.Dense(2, activation="softmax")(pooled))
     return compiled(model, x, ((x < 10).sum(axis=1) > 3).astype(int), keras.optimizers.Adam(2e-3))
+
+
+class WordsAndPlaces(layers.Layer):
+    """Embed words and add where they stand, as Keras's example of a transformer does."""
+
+    def __init__(self, words: int, length: int, units: int) -> None:
+        super().__init__()
+        self.word, self.place = layers.Embedding(words, units), layers.Embedding(length, units)
+
+    def call(self, x: Any) -> Any:
+        return self.word(x) + self.place(keras.ops.arange(0, keras.ops.shape(x)[-1]))
+
+
+def attention_with_places() -> Program:
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 40, (1500, 12))
+    tokens = keras.Input((12,))
+    embedded = WordsAndPlaces(40, 12, 16)(tokens)
+    attended = layers.LayerNormalization()(embedded + layers.MultiHeadAttention(2, 8)(embedded, embedded))
+    pooled = layers.GlobalAveragePooling1D()(attended)
+    model = keras.Model(tokens, softmax(2)(relu(16)(pooled)))
+    return compiled(model, x, ((x < 8).sum(axis=1) > 2).astype(int), keras.optimizers.Adam(2e-3))
+
+
+def fine_tuned_at_a_low_rate() -> Program:
+    model = sequential((64,), relu(), layers.Dropout(0.2), softmax())
+    compiled(model, PIXELS, DIGITS.target)
+    model.fit(PIXELS[:1437], DIGITS.target[:1437], epochs=2, verbose=0)
+    return compiled(model, PIXELS, DIGITS.target, keras.optimizers.Adam(1e-6))
 
 
 def eight_layers_he() -> Program:
@@ -201,8 +238,11 @@ HEALTHY: tuple[Callable[[], Program], ...] = (
     linear_regression,
     autoencoder,
     lstm_on_sums,
+    flat_windows_in_order,
     embedded_text,
     attention,
+    attention_with_places,
+    fine_tuned_at_a_low_rate,
     eight_layers_he,
     four_layers_tanh,
     mild_regularization,

@@ -8,9 +8,10 @@ from typing import Any
 from tfhealth.capture.layers import weighted
 from tfhealth.capture.tap import Called
 
-__all__ = ["behind", "depths"]
+__all__ = ["behind", "depths", "fixed"]
 
 _ANCESTRY = 200  # operations to look back through for where a tensor came from
+_WITHOUT_DATA = ("Const", "Rank", "Shape", "ShapeN", "Size")
 
 
 def behind(tensor: Any, known: Container[int]) -> list[int]:
@@ -29,6 +30,23 @@ def behind(tensor: Any, known: Container[int]) -> list[int]:
         elif hasattr(one, "graph"):
             queue += list(one.op.inputs)
     return found
+
+
+def fixed(tensor: Any) -> bool:
+    """Tell whether a tensor of the step's graph is made of constants and shapes alone, as positions are.
+
+    What an eager step passes on cannot be told, and counts as data.
+    """
+    queue = [tensor] if hasattr(tensor, "graph") else []
+    found = bool(queue)
+    for _ in range(_ANCESTRY):
+        if not queue:
+            break
+        op = queue.pop().op
+        if op.type not in _WITHOUT_DATA:
+            queue += list(op.inputs)
+            found = found and bool(op.inputs) and not op.op_def.is_stateful
+    return found and not queue
 
 
 def depths(calls: Sequence[Called]) -> list[int]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
+from keras.layers import Embedding
 
 from tfhealth.capture.broadcasting import broadcasts
-from tfhealth.capture.layers import activation_name, snake_case
+from tfhealth.capture.layers import activation_name, snake_case, weighted
 from tfhealth.capture.tap import Tap
 from tfhealth.packages import of_keras
 from tfhealth.series import Attribute, Site
@@ -62,8 +63,12 @@ def locate(tap: Tap, model: Any) -> Iterator[tuple[Site, Any, dict[str, Attribut
 
 
 def _input_rank(tap: Tap) -> int | None:
-    """Return the rank of what the first layer takes, the batch among its axes: 3 for sequences of vectors."""
-    ranks = [one.shape.rank for call in tap.calls[:1] for one in call.inputs]
+    """Return the largest rank, the batch among its axes, up to the first layer that learns: 3 for sequences.
+
+    A window of a series may come flat and be given its axis of time by the model, or be flattened by it.
+    """
+    learning = (at for at, one in enumerate(tap.calls) if weighted(one.layer) or isinstance(one.layer, Embedding))
+    ranks = [one.shape.rank for call in tap.calls[: next(learning, 0) + 1] for one in call.inputs]
     return max((rank for rank in ranks if rank is not None), default=None)
 
 
@@ -235,18 +240,18 @@ def classes(prediction: Mapping[str, Attribute]) -> int | None:
     return 2 if encoding == "binary" else units
 
 
-def chance(located: list[tuple[Site, dict[str, Attribute]]], weighted: bool) -> tuple[float | None, str]:
+def chance(located: list[tuple[Site, dict[str, Attribute]]], weights: bool) -> tuple[float | None, str]:
     """Return the cross-entropy of a uniform guess in nats, or None and why there is no such number.
 
     Args:
         located: prediction sites with attributes.
-        weighted: whether samples or classes are weighted, which scales the loss.
+        weights: whether samples or classes are weighted, which scales the loss.
     """
     if len(located) != 1:
         return None, f"the model has {len(located)} outputs; the loss at chance is known for one"
     attributes = located[0][1]
     loss, units = attributes["loss"], attributes["units"]
-    if weighted:
+    if weights:
         return None, "sample or class weights scale the loss"
     if not attributes["averages"]:
         return None, "the loss is not the plain mean over the batch"

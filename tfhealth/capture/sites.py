@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfhealth.capture import outputs
-from tfhealth.capture.depth import behind, depths
+from tfhealth.capture.depth import behind, depths, fixed
 from tfhealth.capture.facts import graph as graphs
 from tfhealth.capture.facts.paths import joined
 from tfhealth.capture.initializers import described, initializer_of, looks_drawn
@@ -268,5 +268,5 @@ def _input_attributes(tensor: Any, layer: Any, position: int) -> dict[str, Attri
 
 
 def _is_input(tensor: Any, made: dict[int, bool]) -> bool:
-    """Tell whether no layer but preparing ones lies behind `tensor`."""
-    return all(made[one] for one in behind(tensor, made))
+    """Tell whether data lie behind `tensor`, and no layer but preparing ones."""
+    return all(made[one] for one in behind(tensor, made)) and not fixed(tensor)
