@@ -387,6 +387,28 @@ def test_a_network_that_is_too_narrow_is_found(units, expected, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("units", "rate", "expected", "first"),
+    [(1, 1e-4, "fail", "ARCH096"), (2, 0.05, "pass", None), (32, 1e-4, "not_applicable", "GOLD001")],
+)
+def test_one_unit_in_front_of_many_is_found(units, rate, expected, first, tmp_path):
+    """Where it keeps fifty samples from being learned it stands first; two may do, and many are not the cause."""
+    keras.utils.set_random_seed(1)
+    hidden = layers.Dense(units, "tanh")
+    model = network(hidden, out=layers.Dense(20, "softmax"), optimizer=keras.optimizers.Adam(rate))
+    result = tried(tmp_path, model, "overfit_tiny, overfit_fifty", BLOBS, MANY)
+    assert verdicts(result, "ARCH096") == [expected]
+    assert next((one.rule for one in result.findings), None) == first
+
+
+def test_a_rate_that_is_too_low_explains_more_than_one_unit(tmp_path):
+    """The unit may do with another one."""
+    model = network(layers.Dense(1), out=layers.Dense(20, "softmax"), optimizer=keras.optimizers.Adam(1e-7))
+    result = tried(tmp_path, model, "overfit_fifty, learning_rate_range", BLOBS, MANY)
+    assert [one.rule for one in result.findings][:2] == ["OPT051", "ARCH096"]
+    assert result.findings[1].explained_by == ["OPT051"]
+
+
+@pytest.mark.parametrize(
     ("strength", "clip", "expected", "named"),
     [(0.0, 1.0, "pass", ""), (10.0, None, "fail", "weight regularization")],
     ids=["mild", "strong"],

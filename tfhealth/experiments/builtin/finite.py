@@ -14,9 +14,7 @@ __all__ = ["EXPERIMENTS"]
 _SHOWN = 32  # samples that a step is taken on
 
 
-@experiment(
-    "share", doc="the share of samples with NaN or Inf in inputs or targets, where a step on them does harm"
-)
+@experiment("share", doc="the share of samples with NaN or Inf in inputs or targets, where a step on them does harm")
 def nonfinite_samples(trial: Any) -> dict[str, Any]:
     """Yield the share of samples that hold NaN or Inf; 0 where loss and weights stay finite on them all the same.
 
