@@ -190,6 +190,7 @@ FACTS = {
     "optimizer.clipped",
     "optimizer.momentum",
     "optimizer.scheduled",
+    "model.narrowest",
     "model.narrowest_share",
     "model.extras",
     "model.weighted_depth",

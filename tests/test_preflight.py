@@ -345,7 +345,8 @@ def test_what_does_not_fit_in_the_budget_is_a_note(install, tmp_path):
     why = {note["subject"]: note["why"] for note in result.notes}
     assert "the budget of 0.2 s ended during it" in why["experiment endless"]
     assert "the budget of 0.2 s was used up before it" in why["experiment sound"]
-    assert row(result).verdict == "not_measured"
+    assert (row(result).verdict, result.verdict) == ("not_measured", "not_measured")
+    assert result.sentence == "Nothing could be judged: no experiment yielded anything; the notes say why."
 
 
 def test_end_of_the_budget_is_no_finding_of_one_that_catches_errors(install, tmp_path):
@@ -417,6 +418,10 @@ def test_arguments_of_the_decorator_that_cannot_be_meant_are_refused(statistics,
         ({"x": [1.0, 2.0]}, "x must be an array or a structure of arrays, received float"),
         ({"x": tf.data.Dataset.from_tensor_slices([[1.0]])}, "brings its own targets; leave y out"),
         ({"x": np.empty((0, 4))}, "x holds no samples|same number of samples"),
+        (
+            {"x": tf.data.Dataset.from_tensor_slices(([[1.0]], [1])), "y": None},
+            r"shapes \(1,\), \(\); .*takes .batch\(32\)",
+        ),
         ({"y": np.zeros(7)}, r"the same number of samples, received \[7, 40\]"),
         ({"budget": 0}, "budget must be a number of seconds above 0, received 0"),
         ({"experiments": "overfit"}, "experiment 'overfit' does not exist; legal: overfit_tiny"),

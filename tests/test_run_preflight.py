@@ -97,6 +97,13 @@ def test_a_preflight_that_could_not_be_is_incomplete(fit, tmp_path, recwarn):
     assert run(tmp_path, "--only-preflight", script(tmp_path, fit)) == (3, [])
 
 
+def test_a_preflight_that_yielded_nothing_is_incomplete(tmp_path, capsys):
+    """What the model says of itself is no trial: 3, and why."""
+    code, (result,) = run(tmp_path, "--only-preflight", "--preflight=test_mode", "--budget", "1e-9", script(tmp_path))
+    assert (code, result["verdict"]) == (3, "not_measured")
+    assert "tfhealth: Nothing could be judged: no experiment yielded anything" in capsys.readouterr().err
+
+
 def test_fits_inside_of_experiments_are_not_watched(tmp_path):
     """What is trained there is a clone."""
     fit = "from tfhealth.capture.ahead import trying\nwith trying():\n    model.fit(x, y, verbose=0)"

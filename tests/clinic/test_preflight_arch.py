@@ -186,11 +186,19 @@ class Spread(keras.losses.Loss):
         return ops.square(y_true - y_pred)
 
 
-def test_a_loss_that_broadcasts_is_found(tmp_path):
+class SpreadByItself(Spread):
+    """Does not leave it to Keras what is done around the comparison."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return ops.mean(self.call(y_true, y_pred))
+
+
+@pytest.mark.parametrize("loss", [Spread, SpreadByItself])
+def test_a_loss_that_broadcasts_is_found(loss, tmp_path):
     """Targets without a last axis are spread over the predictions; with it they are not."""
-    sick = tried(tmp_path, regression(Spread()), "losses_apart", y=NUMBERS[:, 0])
+    sick = tried(tmp_path, regression(loss()), "losses_apart", y=NUMBERS[:, 0])
     assert verdicts(sick, "ARCH053", "ARCH054") == ["warn", "fail"]
-    well = tried(tmp_path, regression(Spread()), "losses_apart", y=NUMBERS)
+    well = tried(tmp_path, regression(loss()), "losses_apart", y=NUMBERS)
     assert verdicts(well, "ARCH053", "ARCH054") == ["pass", "pass"]
 
 
@@ -376,6 +384,28 @@ def test_a_network_that_is_too_narrow_is_found(units, expected, tmp_path):
     model = network(layers.Dense(units, "relu"), out=layers.Dense(8, "softmax"))
     result = tried(tmp_path, model, "wider_twin", BLOBS, MANY)
     assert verdicts(result, "ARCH072") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("units", "rate", "expected", "first"),
+    [(1, 1e-4, "fail", "ARCH096"), (2, 0.05, "pass", None), (32, 1e-4, "not_applicable", "GOLD001")],
+)
+def test_one_unit_in_front_of_many_is_found(units, rate, expected, first, tmp_path):
+    """Where it keeps fifty samples from being learned it stands first; two may do, and many are not the cause."""
+    keras.utils.set_random_seed(1)
+    hidden = layers.Dense(units, "tanh")
+    model = network(hidden, out=layers.Dense(20, "softmax"), optimizer=keras.optimizers.Adam(rate))
+    result = tried(tmp_path, model, "overfit_tiny, overfit_fifty", BLOBS, MANY)
+    assert verdicts(result, "ARCH096") == [expected]
+    assert next((one.rule for one in result.findings), None) == first
+
+
+def test_a_rate_that_is_too_low_explains_more_than_one_unit(tmp_path):
+    """The unit may do with another one."""
+    model = network(layers.Dense(1), out=layers.Dense(20, "softmax"), optimizer=keras.optimizers.Adam(1e-7))
+    result = tried(tmp_path, model, "overfit_fifty, learning_rate_range", BLOBS, MANY)
+    assert [one.rule for one in result.findings][:2] == ["OPT051", "ARCH096"]
+    assert result.findings[1].explained_by == ["OPT051"]
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,29 @@ def test_labels_that_nothing_foretells_are_not_called_wrong(tmp_path):
     assert verdicts(result, "DATA056") == ["not_applicable"]
 
 
+HOLES = np.where(np.arange(len(X))[:, None] == 5, np.nan, X)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "x", "y", "expected"),
+    [
+        ((), X, NUMBERS, "pass"),
+        ((), HOLES, NUMBERS, "fail"),
+        ((), X, np.where(np.arange(len(X))[:, None] == 5, np.inf, NUMBERS), "fail"),
+        ((layers.Lambda(keras.ops.nan_to_num),), HOLES, NUMBERS, "pass"),
+    ],
+    ids=["sound", "inputs", "targets", "filled in"],
+)
+def test_samples_that_make_the_weights_nan_are_named(hidden, x, y, expected, tmp_path):
+    """Also where a ReLU hides NaN from the loss; what a layer fills in does no harm. Such a cause stands first."""
+    model = network(*hidden, out=layers.Dense(1), loss="mse")
+    result = tried(tmp_path, "nonfinite_samples, overfit_tiny", model, x, y)
+    assert verdicts(result, "DATA063") == [expected]
+    if expected == "fail":
+        assert result.findings[0].rule == "DATA063"
+        assert notes(result)[0].endswith("of 1 samples, by number counted from 0: 5")
+
+
 def test_a_target_among_the_inputs_is_named(tmp_path):
     """Of classes and of numbers; a column that goes along with the target is none, nor is the only one there is."""
     wide, line = {"shape": (9,)}, np.linspace(0, 1, 200)[:, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -91,13 +93,31 @@ def test_every_stage_runs(tmp_path):
     assert (verdict, result.notes) == ("pass", [])
 
 
-@pytest.mark.parametrize(("layer", "why"), [(Forgetful(), "predicts something else"), (Unloadable(4), "save: ")])
-def test_a_stage_that_fails_is_told(layer, why, tmp_path):
-    """The note has the stage and the error."""
+class Unsavable(Unloadable):
+    """Keeps a function as its argument, and has no configuration."""
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def save_own_variables(self, store):
+        raise ValueError("nothing can be kept")
+
+
+@pytest.mark.parametrize(
+    ("layer", "why", "stages"),
+    [
+        (Forgetful(), "load: .*predicts something else", 4),
+        (Unloadable(4), "load: TypeError", 4),
+        (Unsavable(4), "save: .*nothing can be kept", 3),
+    ],
+)
+def test_a_stage_that_fails_is_told(layer, why, stages, tmp_path):
+    """The note has the stage and the error, and those before it are counted."""
     verdict, result = said(tmp_path, network(layer), "smoke", "gold.smoke")
     assert verdict == "fail"
     (note,) = [one["why"] for one in result.notes if one["subject"] == "experiment smoke"]
-    assert why in note
+    assert re.match(why, note)
+    assert result.findings[0].value == stages
 
 
 INNER = {"dropout": lambda: layers.Dropout(0.5), "normalization": layers.BatchNormalization}

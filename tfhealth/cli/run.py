@@ -122,6 +122,9 @@ def _act(arguments: argparse.Namespace) -> int:
     if arguments.only_preflight and not results:
         print(f"tfhealth: {arguments.script} met no fit before which anything could be tried.", file=sys.stderr)
         return Exit.INCOMPLETE
+    if arguments.only_preflight and all(one.verdict == "not_measured" for one in results):
+        print(f"tfhealth: {results[0].sentence}", file=sys.stderr)
+        return Exit.INCOMPLETE
     if not results and not arguments.quiet:
         print(f"\ntfhealth: {arguments.script} trained nothing with fit; there is nothing to judge.")
     return gate(results, by) if arguments.quiet else told_gate(results, by)

@@ -40,12 +40,12 @@ def evaluate(checklist: Checklist, run: Run, today: date | None = None) -> Resul
     findings = ordered(checklist, found, info.steps)
     suppressed = [_suppressed(part, grounds, run, checklist) for part, grounds in accepted.taken]
     rows = [row_of(item, [d for d in accepted.decisions if d.rule.checklist == item.id]) for item in checklist.items]
-    verdict = _overall(findings, rows)
+    verdict = _overall(findings, rows, run)
     return Result(
         tfhealth=__version__,
         run=info,
         verdict=verdict,
-        sentence=_sentence(verdict, findings, rows, len({one.finding.rule for one in suppressed})),
+        sentence=_sentence(verdict, findings, rows, run, len({one.finding.rule for one in suppressed})),
         findings=findings,
         checklist=rows,
         rules=[rule_verdict(decision) for decision in accepted.decisions],
@@ -67,13 +67,21 @@ def _suppressed(part: Decision, grounds: Grounds, run: Run, checklist: Checklist
     )
 
 
-def _overall(findings: Sequence[Finding], rows: Sequence[Row]) -> Literal["pass", "warn", "fail", "not_measured"]:
+def _overall(
+    findings: Sequence[Finding], rows: Sequence[Row], run: Run
+) -> Literal["pass", "warn", "fail", "not_measured"]:
     if findings:
         return "fail" if any(finding.verdict == "fail" for finding in findings) else "warn"
-    return "pass" if any(row.verdict in ("pass", "suppressed") for row in rows) else "not_measured"
+    judged = any(row.verdict in ("pass", "suppressed") for row in rows)
+    return "pass" if judged and not _nothing_tried(run) else "not_measured"
 
 
-def _sentence(verdict: str, findings: Sequence[Finding], rows: Sequence[Row], suppressed: int) -> str:
+def _nothing_tried(run: Run) -> bool:
+    """Whether a run is a preflight of which no experiment yielded anything; what a model says of itself is no trial."""
+    return not run.trained and not any("experiment" in table.kinds for table in run.tables)
+
+
+def _sentence(verdict: str, findings: Sequence[Finding], rows: Sequence[Row], run: Run, suppressed: int) -> str:
     accepted = f"{suppressed} suppressed finding{'s' if suppressed != 1 else ''}"
     if not findings:
         judged = sum(row.verdict in ("pass", "suppressed") for row in rows)
@@ -81,6 +89,8 @@ def _sentence(verdict: str, findings: Sequence[Finding], rows: Sequence[Row], su
             but = f", but for {accepted}" if suppressed else ""
             found = f"No fault found in the {judged} of {len(rows)} checklist rows that could be judged{but}."
             return found + _unseen(rows)
+        if _nothing_tried(run):
+            return "Nothing could be judged: no experiment yielded anything; the notes say why."
         return "Nothing could be judged: the run holds no probe that a rule could use."
     lead = findings[0]
     word = "Sick" if verdict == "fail" else "Worth a look"

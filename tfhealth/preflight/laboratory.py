@@ -21,7 +21,7 @@ from tfhealth.capture.ahead import trying
 from tfhealth.experiments import Experiment, Inapplicable, find
 from tfhealth.preflight.source import Samples
 from tfhealth.preflight.supply import OutOfTime
-from tfhealth.preflight.trial import Trial
+from tfhealth.preflight.trial import Trial, brief
 from tfhealth.preflight.untouched import untouched
 from tfhealth.recorder import Recorder
 from tfhealth.series import Floats, Probe, Site
@@ -187,5 +187,4 @@ def _checked(one: Experiment, found: Any) -> dict[str, Floats]:
 
 
 def _told(error: BaseException) -> str:
-    text = " ".join(str(error).split())  # TensorFlow says the cause at the end, Python at the beginning
-    return f"{type(error).__name__}: {text if len(text) <= 500 else f'{text[:250]} … {text[-250:]}'}"
+    return f"{type(error).__name__}: {brief(str(error))}"

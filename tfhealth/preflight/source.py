@@ -96,9 +96,12 @@ def _of_batches(batches: Iterable[Any], name: str, until: float) -> Samples:
     for batch in islice(batches, MOST_SAMPLES):
         taken.append(batch)
         arrays = [_numpy(one) for one in keras.tree.flatten(batch) if one is not None]
-        if not arrays or not arrays[0].ndim:
-            what = f"{name} must yield batches, arrays with one row a sample"
-            raise UsageError(f"{what}, received {type(batch).__name__}")
+        if not arrays or not all(one.ndim for one in arrays) or len({len(one) for one in arrays}) > 1:
+            shapes = ", ".join(str(one.shape) for one in arrays) or "nothing"
+            what = f"{name} must yield batches, arrays with one row a sample each"
+            raise UsageError(
+                f"{what}, received arrays of shapes {shapes}; a tf.data.Dataset of samples takes .batch(32)"
+            )
         rows, size = rows + len(arrays[0]), size + sum(one.nbytes for one in arrays)
         if rows >= MOST_SAMPLES or size >= MOST_BYTES or time.monotonic() > until:
             whole = False

@@ -27,7 +27,7 @@ from tfhealth.preflight.targets import classes_of, loss_name
 from tfhealth.preflight.variants import resized, widened
 from tfhealth.series import Floats, Ints
 
-__all__ = ["Trial"]
+__all__ = ["Trial", "brief"]
 
 _COLORS = re.compile(r"\x1b\[\d*m")  # in errors of Keras's
 
@@ -213,5 +213,10 @@ class Trial(Supply):
 
     def note(self, why: str) -> None:
         """Say something in the notes of the run: what an experiment met that its numbers do not tell."""
-        text = " ".join(_COLORS.sub("", why).split())  # TensorFlow says the cause at the end, Python at the beginning
-        self._note(text if len(text) <= 500 else f"{text[:250]} … {text[-250:]}")
+        self._note(brief(why))
+
+
+def brief(text: str) -> str:
+    """Return a text in one line without colors; of a long one both ends."""
+    line = " ".join(_COLORS.sub("", text).split())  # TensorFlow says the cause at the end, Python at the beginning
+    return line if len(line) <= 500 else f"{line[:250]} … {line[-250:]}"

@@ -7,6 +7,7 @@ from tfhealth.experiments.builtin import (
     baseline,
     corpus,
     data,
+    finite,
     golden,
     implementation,
     layers,
@@ -21,6 +22,7 @@ __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *golden.EXPERIMENTS,
+    *finite.EXPERIMENTS,
     *data.EXPERIMENTS,
     *relation.EXPERIMENTS,
     *corpus.EXPERIMENTS,

@@ -78,49 +78,37 @@ def smoke(trial: Any) -> dict[str, Any]:
     A model without a loss has nothing to evaluate; of one without `call` only the fit can be tried.
     """
     trial.model()  # what no clone can be made of has not failed a stage
-    done = 0
-    for stage in (_fit, _evaluate, _predict, _save):
-        try:
-            done += stage(trial)
-        except Inapplicable:
-            raise
-        except Exception as error:
-            trial.note(f"{stage.__name__[1:]}: {type(error).__name__}: {error}")
-            break
-    return {"stages": [done]}
+    begun: list[str] = []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            begun.extend(_stages(trial, Path(folder) / "model.keras"))
+    except Inapplicable:
+        raise
+    except Exception as error:
+        trial.note(f"{begun.pop()}: {type(error).__name__}: {error}")
+    return {"stages": [len(begun)]}
 
 
-def _fit(trial: Any) -> int:
-    trial.fit(trial.model(), *trial.batch(2 * trial.batch_size))
-    return 1
-
-
-def _evaluate(trial: Any) -> int:
-    trial.evaluate(trial.model(), *trial.batch(trial.batch_size))
-    return 1
-
-
-def _predict(trial: Any) -> int:
-    trial.predictions(trial.model(), trial.batch(trial.batch_size)[0])
-    return 1
-
-
-def _save(trial: Any) -> int:
-    """Save a clone in Keras's format, load it, and compare what both predict."""
+def _stages(trial: Any, path: Path) -> Iterator[str]:
+    """Yield the name of each stage before it runs."""
     import keras
 
-    model, x = trial.model(), trial.batch(trial.batch_size)[0]
-    known = {type(layer).__name__: type(layer) for layer in (model, *model._flatten_layers())}
+    x, y = trial.batch(trial.batch_size)
+    yield "fit"
+    trial.fit(trial.model(), *trial.batch(2 * trial.batch_size))
+    yield "evaluate"
+    trial.evaluate(trial.model(), x, y)
+    yield "predict"
+    model = trial.model()
     before = trial.predictions(model, x)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        with keras.saving.custom_object_scope(known):  # who loads it elsewhere has the classes as well
-            loaded = keras.saving.load_model(path, compile=False, safe_mode=False)  # its lambdas are its own
-    after = trial.predictions(loaded, x)
-    for one, other in zip(before, after, strict=True):
+    yield "save"
+    known = {type(layer).__name__: type(layer) for layer in (model, *model._flatten_layers())}
+    model.save(path)
+    yield "load"
+    with keras.saving.custom_object_scope(known):  # who loads it elsewhere has the classes as well
+        loaded = keras.saving.load_model(path, compile=False, safe_mode=False)  # its lambdas are its own
+    for one, other in zip(before, trial.predictions(loaded, x), strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6, err_msg="the loaded model predicts something else")
-    return 2
 
 
 @experiment(

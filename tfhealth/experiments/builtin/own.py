@@ -49,7 +49,7 @@ def repeats(answer: Callable[[], Any]) -> bool:
 
 
 def compared(model: Any, x: Any, y: Any, training: bool = False) -> list[tuple[Any, Any, Any]]:
-    """Return (loss object, targets, predictions) of each output, as the loss's `call` receives them.
+    """Return (loss object, targets, predictions) of each output, as the loss receives them.
 
     Raises:
         Inapplicable: the model is compiled without a loss.
@@ -63,23 +63,30 @@ def compared(model: Any, x: Any, y: Any, training: bool = False) -> list[tuple[A
     targets = keras.tree.map_structure(tf.convert_to_tensor, y)
     model._compile_loss(targets, predictions)  # makes the loss objects of what was compiled
     found: list[tuple[Any, Any, Any]] = []
-    held = [one.loss for one in model._compile_loss._flat_losses]
-    for loss in held:
-        loss.call = _told(loss, found)
+    compiled = model._compile_loss._flat_losses
+    held = list(compiled)
+    compiled[:] = [one._replace(loss=_told(one.loss, found)) for one in held]
     model._compile_loss(targets, predictions)
-    for loss in held:
-        loss.__dict__.pop("call", None)
+    compiled[:] = held
+    for one in held:
+        one.loss.__dict__.pop("call", None)
     return found
 
 
 def _told(loss: Any, found: list[tuple[Any, Any, Any]]) -> Any:
-    own = type(loss).call
+    """Return a loss that tells what its `call` receives, or its `__call__` where that is not Keras's."""
+    import keras
 
-    def call(target: Any, prediction: Any) -> Any:
+    def call(target: Any, prediction: Any, *weight: Any) -> Any:
         found.append((loss, target, prediction))
-        return own(loss, target, prediction)
+        return own(target, prediction, *weight)
 
-    return call
+    if type(loss).__call__ is not keras.losses.Loss.__call__:
+        own = loss
+        return call
+    own = loss.call
+    loss.call = call
+    return loss
 
 
 def is_own(thing: Any) -> bool:
