@@ -268,6 +268,14 @@ def test_given_that_was_not_measured_leaves_the_rule_not_measured():
     assert said(two([9, 9], [9, 9]), **given({"above": 0.5})) == ("not_measured", "no loss was seen in this run")
 
 
+def test_given_may_count_as_if_it_held_where_it_was_not_measured():
+    """The breach counts without the loss; with it, only where the loss says so."""
+    keys = given({"above": 0.5})
+    keys["given"][0]["where_absent"] = "holds"
+    assert where(two([9, 9], [9, 9]), **keys) == [("a", 0), ("b", 0)]
+    assert where(guarded([0, 0, 0, 0, 0, 0]), **keys) == []
+
+
 @pytest.mark.parametrize(
     ("quantify", "three", "one"),
     [

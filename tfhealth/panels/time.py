@@ -77,12 +77,24 @@ def unmet(given: Sequence[Given], run: Run, clock: Clock) -> bool:
     Raises:
         Undecided: what one of them looks at is not there.
     """
-    panels = [_beside(one.measure, run) for one in given]  # all of them, so that what is missing is always said
-    holding = [
-        (breached(one.holds, panel.values, panel.measured, panel.steps, clock)[0] & panel.measured).any()
-        for one, panel in zip(given, panels, strict=True)
-    ]
+    panels = [_given(one, run) for one in given]  # all of them, so that what is missing is always said
+    holding = [panel is None or _holds(one, panel, clock) for one, panel in zip(given, panels, strict=True)]
     return not all(holding)
+
+
+def _holds(one: Given, panel: Panel, clock: Clock) -> bool:
+    held, _ = breached(one.holds, panel.values, panel.measured, panel.steps, clock)
+    return bool((held & panel.measured).any())
+
+
+def _given(one: Given, run: Run) -> Panel | None:
+    """Return what a circumstance looks at; None where it is not there and counts as if it held."""
+    try:
+        return _beside(one.measure, run)
+    except Undecided:
+        if one.where_absent == "holds":
+            return None
+        raise
 
 
 def _beside(measure: Measure, run: Run) -> Panel:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tfhealth.conditions import Bound
@@ -114,6 +116,9 @@ class Given(_Model):
 
     measure: Measure = Field(description="what is looked at")
     holds: Bound = Field(description="a test that holds at one of its sites")
+    where_absent: Literal["not_measured", "holds"] = Field(
+        "not_measured", description="what it comes to where the run has no such series"
+    )
 
     @model_validator(mode="after")
     def _of_series(self) -> Given:
