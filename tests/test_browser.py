@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.browsing import CHROMIUM, SCREENS, browsing
 from tests.test_report import LAYERS, record
 from tfhealth import load_checklist
 from tfhealth.comparison import Judged, compare
@@ -18,22 +18,13 @@ from tfhealth.report.comparison.formats import Source
 from tfhealth.report.formats import page
 from tfhealth.report.view import view
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
-
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-SCREENS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield running
-        running.close()
+    with browsing() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -469,12 +469,16 @@ def test_reading_leaves_nothing_beside_a_finished_run(tmp_path: Path):
     assert [(path.name, path.stat().st_mtime_ns) for path in tmp_path.iterdir()] == [(DATABASE, before)]
 
 
+def recording(folder: Path) -> tuple[Recorder, int]:
+    """Return a recorder of a run, and the layout of its rows: a loss."""
+    recorder, site = Recorder(folder), Site("loss", "batch")
+    recorder.site(site, {})
+    return recorder, recorder.layout([Probe(site, "data")])
+
+
 def test_two_readers_and_a_writer_at_once(tmp_path: Path):
     """Reading neither waits for the writer nor disturbs it."""
-    recorder = Recorder(tmp_path)
-    site = Site("loss", "batch")
-    recorder.site(site, {})
-    layout = recorder.layout([Probe(site, "data")])
+    recorder, layout = recording(tmp_path)
     for step in range(5):
         recorder.append(layout, np.array([step]), np.array([[1.0]]))
         assert [rows_of(load(tmp_path)) for _ in range(2)] == [step + 1, step + 1]
@@ -492,10 +496,7 @@ connection.close()
 
 def test_whoever_records_keeps_its_locks_while_the_same_process_reads(tmp_path: Path):
     """Another process that may write looks in after that: it throws away no journal that is still written to."""
-    recorder = Recorder(tmp_path)
-    site = Site("loss", "batch")
-    recorder.site(site, {})
-    layout = recorder.layout([Probe(site, "data")])
+    recorder, layout = recording(tmp_path)
     for step in range(2):
         recorder.append(layout, np.array([step]), np.array([[1.0]]))
         load(tmp_path)

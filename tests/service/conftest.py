@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.browsing import browsing
 from tests.service.guarded import Place, guarded
 from tests.service.postgres import Cluster, cluster, programs
-from tests.test_browser import CHROMIUM, FLAGS
 from tfhealth.store.database import Database, connected
 
 
@@ -57,7 +57,5 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A real browser; tests that need one are left out where there is none."""
-    with sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield running
-        running.close()
+    with browsing() as found:
+        yield found

@@ -11,9 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browsing import CHROMIUM, SCREENS
 from tests.service.patients import There, sick_and_well
 from tests.service.serving import until
-from tests.test_browser import CHROMIUM, SCREENS
 from tfhealth.client import push
 from tfhealth.recorder import Recorder
 from tfhealth.series import Probe, Site

@@ -8,9 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browsing import CHROMIUM
 from tests.helpers import run_of
 from tests.service.serving import serving, sqlite, until
-from tests.test_browser import CHROMIUM
 from tfhealth.client import Client, push
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")

@@ -37,16 +37,19 @@ def fixed(tensor: Any) -> bool:
 
     What an eager step passes on cannot be told, and counts as data.
     """
-    queue = [tensor] if hasattr(tensor, "graph") else []
-    found = bool(queue)
+    if not hasattr(tensor, "graph"):
+        return False
+    queue = [tensor]
     for _ in range(_ANCESTRY):
         if not queue:
             break
         op = queue.pop().op
-        if op.type not in _WITHOUT_DATA:
-            queue += list(op.inputs)
-            found = found and bool(op.inputs) and not op.op_def.is_stateful
-    return found and not queue
+        if op.type in _WITHOUT_DATA:
+            continue
+        if not op.inputs or op.op_def.is_stateful:
+            return False
+        queue += list(op.inputs)
+    return not queue
 
 
 def depths(calls: Sequence[Called]) -> list[int]:
