@@ -8,23 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer
-from ruamel.yaml.constructor import RoundTripConstructor
-from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
-from ruamel.yaml.events import AliasEvent, ScalarEvent
-from ruamel.yaml.nodes import MappingNode
 
 from tfhealth.errors import Fault, Level, PartError, nearest
+from tfhealth.rules.plain_yaml import MAX_DEPTH, NotPlainError, Place, document
 
-__all__ = ["MAX_DEPTH", "Source", "faults", "parsed", "plain", "read"]
+__all__ = ["MAX_DEPTH", "Place", "Source", "faults", "parsed", "plain", "read"]
 
-MAX_DEPTH = 20
 _MAX_CHARACTERS = 200_000
 _MOST_FAULTS = 500  # of one file; a file of ten thousand unknown keys is not worth ten thousand searches
-
-Place = tuple[str | int, ...]
-"""The keys and numbers of entries that lead to a part of a file."""
 
 
 class Source:
@@ -83,79 +74,13 @@ def parsed(text: str, shown: str) -> Source | Fault:
     if len(text) > _MAX_CHARACTERS:
         return Fault(shown, 1, 1, "", f"has {len(text)} characters; at most {_MAX_CHARACTERS} are read")
     try:
-        return _parse(text, shown)
-    except _RefusedError as refused:
-        return Fault(shown, refused.mark.line + 1, refused.mark.column + 1, "", str(refused))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Fault(shown, line, column, "", f"not YAML: {error.problem or error}")
-    except (YAMLError, ValueError, RecursionError) as error:
-        return Fault(shown, 1, 1, "", f"not YAML: {error}")
-
-
-class _RefusedError(Exception):
-    """YAML that rule files may not use."""
-
-    def __init__(self, what: str, mark: StringMark) -> None:
-        super().__init__(what)
-        self.mark = mark
-
-
-class _Plain(Composer):
-    """Composes what JSON could say too: no aliases, which grow without bound, no tags, no depth without end."""
-
-    nested = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.parser.peek_event()
-        if isinstance(event, AliasEvent) or event.anchor:
-            raise _RefusedError("anchors and aliases are not allowed", event.start_mark)
-        if event.ctag is not None:
-            raise _RefusedError("tags are not allowed", event.start_mark)
-        if isinstance(parent, MappingNode) and index is None and not isinstance(event, ScalarEvent):
-            raise _RefusedError("a key must be text, not a list or a mapping", event.start_mark)
-        if isinstance(event, ScalarEvent) and event.value == "<<":
-            raise _RefusedError("merge keys (<<) are not allowed", event.start_mark)
-        self.nested += 1
-        if self.nested > MAX_DEPTH:
-            raise _RefusedError(f"nested more than {MAX_DEPTH} deep", event.start_mark)
-        node = super().compose_node(parent, index)
-        self.nested -= 1
-        return node
-
-
-class _Dateless(RoundTripConstructor):
-    """Leaves days as text: one that does not exist is then a fault of the key that holds it."""
-
-
-_Dateless.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_scalar)
-
-
-def _parse(text: str, shown: str) -> Source | Fault:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.Composer, yaml.Constructor = _Plain, _Dateless
-    data = yaml.load(text)
+        data, places = document(text)
+    except NotPlainError as refused:
+        return Fault(shown, refused.line, refused.column, "", str(refused))
     if not isinstance(data, dict):
         found = "empty" if data is None else "a list" if isinstance(data, list) else "a single value"
         return Fault(shown, 1, 1, "", f"must be a mapping of keys, is {found}")
-    places: dict[Place, tuple[int, int]] = {}
-    _mark(data, (), places)
-    return Source(shown, plain(data), places)
-
-
-def _mark(node: Any, path: Place, places: dict[Place, tuple[int, int]]) -> None:
-    """Note where every key and entry below `node` stands."""
-    if isinstance(node, dict):
-        below = [(key, value, node.lc.key) for key, value in node.items()]  # type: ignore[attr-defined]
-    else:
-        below = [(number, value, node.lc.item) for number, value in enumerate(node)]
-    for part, value, place in below:
-        line, column = place(part)
-        here = (*path, part if isinstance(node, list) else str(part))
-        places[here] = (line + 1, column + 1)
-        if isinstance(value, dict | list):
-            _mark(value, here, places)
+    return Source(shown, data, places)
 
 
 def plain(value: Any) -> Any:
