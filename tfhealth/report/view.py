@@ -15,9 +15,10 @@ from tfhealth.report.given import given, given_intro
 from tfhealth.report.identity import identity
 from tfhealth.report.limits import in_force
 from tfhealth.report.pictures import pictures
+from tfhealth.report.settings import settings
 from tfhealth.report.silence import suppressed
 from tfhealth.report.tried import experiments, left_out, remedies, tried_intro
-from tfhealth.report.words import VERDICTS, clean, count, first_sentence, shorten, value, visible
+from tfhealth.report.words import VERDICTS, clean, count, first_sentence, shorten, visible
 from tfhealth.result import Finding, Result, Row
 from tfhealth.rules.checklist import Checklist
 from tfhealth.run import Run
@@ -25,7 +26,6 @@ from tfhealth.run import Run
 __all__ = ["badge", "view"]
 
 _MOST_NOTES = 50
-_MOST_FACTS = 50
 _MOST_WARNINGS = 20
 _MOST_SILENCED = 20
 _ENDINGS = {
@@ -82,7 +82,7 @@ def view(result: Result, run: Run, checklist: Checklist, today: date | None = No
         commands=_commands(run_path, checklist),
         silence=_silence(result.findings, checklist, today or date.today()),
         limits=in_force(checklist),
-        settings=_settings(run),
+        settings=settings(run),
         footer=_footer(result, checklist),
     )
 
@@ -209,18 +209,6 @@ def _by_profile(run_path: str, checklist: Checklist) -> str:
     base = checklist.packs[0].name if checklist.packs and checklist.profile is None else None
     rules = f" --rules {shlex.quote(visible(base))}" if base else ""
     return f"tfhealth evaluate {shlex.quote(visible(run_path))}{rules} --profile my-profile.yaml"
-
-
-def _settings(run: Run) -> tuple[Table, ...]:
-    found = []
-    for site, attributes in run.sites.items():
-        if site.kind != "fact" or not attributes:
-            continue
-        pairs = [(shorten(clean(name)), value(one)) for name, one in attributes.items()]
-        left = len(pairs) - _MOST_FACTS
-        more = f"and {left:,} more in the run's file" if left > 0 else ""
-        found.append(Table(shorten(clean(site.name)), ("Setting", "Value"), tuple(pairs[:_MOST_FACTS]), more))
-    return tuple(found)
 
 
 def _footer(result: Result, checklist: Checklist) -> str:
