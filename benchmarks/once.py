@@ -16,7 +16,11 @@ MODES = ("plain", "default", "every step")
 
 
 def traces(name, rounds):
-    """Return CPU seconds of plain first steps and of probed ones, one pair a round: tracing, compiling and one step."""
+    """Return CPU seconds that fits pay once, one pair a round: without us, and what the probed step adds to it.
+
+    Each is that of a model which has just been compiled: tracing, compiling and one step. The probed step comes first,
+    as in a fit, and Keras's own is traced after it.
+    """
     import tensorflow as tf
     from models import compiled, data
 
@@ -25,18 +29,23 @@ def traces(name, rounds):
     from tfhealth.plan import Plan
     from tfhealth.rules import load_checklist
 
-    model, batch = compiled(name)
-    batches = iter(tf.data.Dataset.from_tensor_slices(data(model, batch)).batch(batch).repeat())
     plan, pairs = Plan.of(load_checklist(None)), []
-    for _ in range(rounds + 1):
+
+    def took(watched):
+        model, batch = compiled(name)
+        batches = iter(tf.data.Dataset.from_tensor_slices(data(model, batch)).batch(batch).repeat())
         began = time.process_time()
+        if watched:
+            told = (lambda *_: None,) * 3
+            ProbedStep(model, Probes(model, model.distribute_strategy, plan, 0, *told)).run(batches, 0)
         model.make_train_function(force=True)
         model.train_function(batches)
-        plain, began = time.process_time() - began, time.process_time()
-        told = (lambda *_: None,) * 3
-        ProbedStep(model, Probes(model, model.distribute_strategy, plan, 0, *told)).run(batches, 0)
-        pairs.append((plain, time.process_time() - began))
-    return pairs[1:]  # the first plain one builds the optimizer and starts TensorFlow up
+        return time.process_time() - began
+
+    for _ in range(rounds + 1):
+        plain = took(watched=False)
+        pairs.append((plain, took(watched=True) - plain))
+    return pairs[1:]  # the first one starts TensorFlow up
 
 
 def peaks(name, mode, rounds):

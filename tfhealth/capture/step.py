@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfhealth.capture import exact
@@ -40,6 +41,7 @@ class ProbedStep:
     def __post_init__(self) -> None:
         self._step = getattr(self.model, f"{self.kind}_step")
         self._function = self._compiled()
+        self._made: tf.Variable | None = None
 
     def _compiled(self) -> Any:
         """Make Keras compile `_probed` the way it compiles the model's own step, then put everything back."""
@@ -59,8 +61,22 @@ class ProbedStep:
             setattr(model, function, own_function)
 
     def _probed(self, data: Any) -> Any:
+        if self._only_makes_variables():
+            return self._step(data)
         with self.probes.tapped(data):
             return self._step(data)
+
+    def _only_makes_variables(self) -> bool:
+        """Tell whether this trace is for the variables that a first step makes.
+
+        TensorFlow throws such a trace away, and traces anew without making any: probes can wait for that one. Whether
+        Keras will make variables here is a guess, of optimizers and metrics without any; a variable of ours makes sure.
+        """
+        first = self._made is None
+        if not first or not tf.inside_function() or not _makes_variables(self.model):
+            return False
+        self._made = tf.Variable(0.0, trainable=False, name="tfhealth")
+        return True
 
     def run(self, iterator: Any, step: int, count: int = 1) -> Any:
         """Run one execution, of `count` steps at most, of the probed step; `step` steps were taken before it."""
@@ -101,3 +117,10 @@ class ProbedStep:
         if self.fetches is not None:
             self.fetches.ahead(waited, len(taken), waited + time.perf_counter() - began)
         return logs
+
+
+def _makes_variables(model: Any) -> bool:
+    """Tell whether a step of Keras seems to be the first one; of several replicas each would have to make ours."""
+    if not isinstance(model, keras.Model) or model.distribute_strategy.num_replicas_in_sync > 1:
+        return False
+    return not all(getattr(one, "built", True) for one in [*exact.optimizers(model), *model.metrics])
