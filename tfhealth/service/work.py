@@ -10,7 +10,9 @@ from tfhealth import comparison
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import RuleError, RunError
 from tfhealth.gating import in_words
+from tfhealth.report.brand import letterhead
 from tfhealth.report.comparison import formats as comparisons
+from tfhealth.report.document import Letterhead
 from tfhealth.report.formats import FORMATS, Source
 from tfhealth.result import Result
 from tfhealth.rules import loader
@@ -23,7 +25,7 @@ from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.wire.rejudging import ProfileFault
 
-__all__ = ["checklist", "compare", "faults", "gate", "judge", "render"]
+__all__ = ["checklist", "compare", "faults", "gate", "judge", "look", "render"]
 
 
 def judge(url: str, key: int, profile: str) -> Judged:
@@ -102,6 +104,15 @@ def _run(url: str, key: int) -> tuple[Run, int]:
 @functools.lru_cache(1)
 def _database(url: str) -> Database:
     return connected(url)
+
+
+@functools.lru_cache(8)
+def look(profile: str) -> Letterhead | None:
+    """Return how a pack of a project's profile wants reports to look; None where none does, or it cannot be read."""
+    try:
+        return letterhead(checklist(profile).packs)
+    except RuleError:
+        return None
 
 
 def gate(profile: str) -> Gate | None:

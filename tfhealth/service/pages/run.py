@@ -11,12 +11,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 from sqlalchemy import select
 
+from tfhealth.service import work
 from tfhealth.service.access import Caller, RunId, Slug, TheCaller, checked_run
 from tfhealth.service.api import runs as api
 from tfhealth.service.downloads import download
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.pages.summary import summary
-from tfhealth.service.reports import inside, kept_report, report
+from tfhealth.service.reports import inside, kept_report, letterhead, report
 from tfhealth.service.state import Service, TheService
 from tfhealth.service.watching import Progress, progress
 from tfhealth.store.rendering import Document
@@ -98,7 +99,9 @@ def _look(service: Service, caller: Caller, project: str, run: str) -> _Seen:
 
 
 def _page(request: Request, project: str, seen: _Seen, found: Document | None) -> HTMLResponse:
-    document = inside(found.data) if found is not None and not found.trouble else ""
+    data = found.data if found is not None and not found.trouble else b""
+    look = work.look(seen.run.project.profile)
+    head, foot = letterhead(data) if look is not None else ("", "")
     return page(
         request,
         "run.html.j2",
@@ -106,6 +109,9 @@ def _page(request: Request, project: str, seen: _Seen, found: Document | None) -
         seen=seen,
         formats=_OFFERED,
         summary=summary(seen.run, seen.judgement),
-        document=Markup(document),  # noqa: S704 - our own document, in which everything foreign is escaped
+        style=look is not None and look.style,
+        head=Markup(head),  # noqa: S704 - of our own document, in which everything foreign is escaped
+        document=Markup(inside(data) if data else ""),  # noqa: S704 - as above
+        foot=Markup(foot),  # noqa: S704 - as above
         trouble=found.trouble if found is not None else "",
     )
