@@ -110,7 +110,7 @@ def _database(url: str) -> Database:
 def look(profile: str) -> Letterhead | None:
     """Return how a pack of a project's profile wants reports to look; None where none does, or it cannot be read."""
     try:
-        return letterhead(checklist(profile).packs)
+        return letterhead(checklist(profile).packs) if profile else None
     except RuleError:
         return None
 
@@ -118,10 +118,10 @@ def look(profile: str) -> Letterhead | None:
 def gate(profile: str) -> Gate | None:
     """Return the gate of a project's profile; None where it asks for nothing, or the profile cannot be read."""
     try:
-        found = checklist(profile).gate
+        found = checklist(profile).gate if profile else None
     except RuleError:
         return None
-    return found if in_words(found) else None
+    return found if found is not None and in_words(found) else None
 
 
 @functools.lru_cache(8)
