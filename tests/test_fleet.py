@@ -155,6 +155,16 @@ def test_what_does_not_fit_tables_is_refused(runs: Path, capsys: pytest.CaptureF
     assert "are for runs that are judged here" in err
 
 
+def test_a_cluster_that_cannot_be_meant_is_told_of(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """In one line that says where its address stands."""
+    monkeypatch.setenv("RAY_ADDRESS", "nonsense")
+    assert main(["evaluate", str(runs), "--engine", "ray", "--output", str(tmp_path / "x.parquet")]) == 2
+    assert "nonsense RAY_ADDRESS names one; without it, one is started here.\n" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ray_says_the_same_and_survives_a_process_that_dies(runs: Path, tmp_path: Path):
     """Runs of a URL are copied to where they are judged; a run that kills its process costs its own row."""
     code = textwrap.dedent(
