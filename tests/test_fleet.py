@@ -9,9 +9,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.helpers import run_of
 from tests.test_evaluate import kept
@@ -108,6 +111,41 @@ def test_tricks_with_paths_are_refused(url: str, message: str):
         found([url])
 
 
+class Bucket(MemoryFileSystem):
+    """A store of objects in memory, by the name of another one."""
+
+    protocol = "s3"
+    store: ClassVar[dict[str, object]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    away = False
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.replace("s3://", "memory://"))
+
+    def glob(self, path: str, **more: object) -> list[str]:
+        """Fail as stores do that have no keys: by an error of their own."""
+        if self.away:
+            raise LookupError("Unable to locate credentials")
+        return super().glob(path, **more)
+
+
+def test_runs_of_a_store_are_judged_and_one_that_is_away_is_told_of(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Each run has its URL in the tables; what a store complains of is one line."""
+    fsspec.register_implementation("s3", Bucket, clobber=True)
+    for name in ("healthy", "sick"):
+        Bucket().pipe_file(f"/team/runs/{name}/run.db", (runs / name / "run.db").read_bytes())
+    table = tmp_path / "verdicts.parquet"
+    assert main(["evaluate", "s3://team/runs", "--output", str(table)]) == 0
+    found = duckdb.sql(f"SELECT run, trouble FROM '{table}' ORDER BY run").fetchall()
+    assert found == [("s3://team/runs/healthy", None), ("s3://team/runs/sick", None)]
+    monkeypatch.setattr(Bucket, "away", True)
+    assert main(["evaluate", "s3://team/runs", "--output", str(table)]) == 2
+    assert "cannot be read (LookupError: Unable to locate credentials)." in capsys.readouterr().err
+
+
 def test_what_does_not_fit_tables_is_refused(runs: Path, capsys: pytest.CaptureFixture[str]):
     """In one line each."""
     assert main(["evaluate", str(runs), "--engine", "ray"]) == 2
@@ -115,6 +153,16 @@ def test_what_does_not_fit_tables_is_refused(runs: Path, capsys: pytest.CaptureF
     err = capsys.readouterr().err
     assert "give --output a name that ends with .parquet" in err
     assert "are for runs that are judged here" in err
+
+
+def test_a_cluster_that_cannot_be_meant_is_told_of(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """In one line that says where its address stands."""
+    monkeypatch.setenv("RAY_ADDRESS", "nonsense")
+    assert main(["evaluate", str(runs), "--engine", "ray", "--output", str(tmp_path / "x.parquet")]) == 2
+    assert "nonsense RAY_ADDRESS names one; without it, one is started here.\n" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ray_says_the_same_and_survives_a_process_that_dies(runs: Path, tmp_path: Path):

@@ -43,6 +43,7 @@ FLOORS = [
     "result",
     "baseline",
     "accepted",
+    "gating",
     "diagnosis",
     "comparison",
     "trials",

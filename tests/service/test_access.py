@@ -113,10 +113,28 @@ def test_a_page_that_waits_ends_with_its_token(place: Place, end: str) -> None:
             assert heard(other, 1) == ["changed"]
 
 
+def test_log_out_ends_what_the_browser_has_open(place: Place) -> None:
+    """Every page of that login; another browser that is logged in by the same token goes on waiting."""
+    run = hashlib.sha256(b"log out").hexdigest()[:32]
+    page = f"/projects/default/runs/{run}"
+    assert place.ask("PUT", f"/api/v1{page}", "ingest", json={"after": 0, "meta": {}}).status_code == 200
+    until(lambda: place.ask("GET", f"/api/v1{page}", "read").json()["trouble"])
+    mine, theirs = cookie(place, "read"), cookie(place, "read")
+    with waiting(place, page, **mine) as one, waiting(place, page, **theirs) as other:
+        assert (heard(one, 1), heard(other, 1)) == (["changed"], ["changed"])
+        assert place.ask("POST", "/logout", headers=mine).status_code == 303
+        assert heard(one, 9) == ["changed", "done"]
+        for _ in range(2):
+            with place.database.writing() as session:
+                session.execute(update(StoredRun).where(StoredRun.id == run).values(changed=now()))
+            assert heard(other, 1) == ["changed"]
+
+
 @contextmanager
-def waiting(place: Place, page: str, token: str) -> Iterator[Iterator[str]]:
-    """Wait for what is new on a page; yield the lines that come."""
-    known = {"Authorization": f"Bearer {place.tokens.get(token, token)}"}
+def waiting(place: Place, page: str, token: str = "", **known: str) -> Iterator[Iterator[str]]:
+    """Wait for what is new on a page, by a token or other headers; yield the lines that come."""
+    if token:
+        known["Authorization"] = f"Bearer {place.tokens.get(token, token)}"
     with httpx.stream("GET", f"{place.address}{page}/events", headers=known, timeout=60) as found:
         yield found.iter_lines()
 
@@ -131,6 +149,20 @@ def test_an_administrator_of_a_project_stays_in_it(place: Place) -> None:
     assert page.status_code == 404
     assert place.ask("POST", "/api/v1/projects", "own", json={"name": "mine"}).status_code == 403
     assert [one["name"] for one in place.ask("GET", "/api/v1/projects", "own").json()] == ["default"]
+
+
+@pytest.mark.parametrize(("method", "path", "done"), [("DELETE", "/api/v1{}", 204), ("POST", "{}/delete", 303)])
+def test_a_run_is_deleted_by_an_administrator(place: Place, method: str, path: str, done: int) -> None:
+    """With all that was made of it, and by nobody else; sent again, it is there again."""
+    run = hashlib.sha256(method.encode()).hexdigest()[:32]
+    page = f"/projects/default/runs/{run}"
+    body = {"after": 0, "meta": {"name": "by mistake"}}
+    assert place.ask("PUT", f"/api/v1{page}", "ingest", json=body).status_code == 200
+    found = [place.ask(method, path.format(page), token).status_code for token in ("read", "ingest", "other")]
+    assert found == [403, 403, 404]
+    assert [place.ask(method, path.format(page), "own").status_code for _ in range(2)] == [done, 404]
+    assert place.ask("GET", page, "read").status_code == 404
+    assert place.ask("PUT", f"/api/v1{page}", "ingest", json=body).json()["revision"] == 1
 
 
 def test_projects_are_made_once(place: Place) -> None:
@@ -211,6 +243,16 @@ def test_log_out_ends_the_login_on_the_server(place: Place) -> None:
     done = place.ask("POST", "/logout", headers=browser)
     assert (done.status_code, done.headers["location"]) == (303, "/login")
     assert place.ask("GET", "/projects/default/runs", headers=browser).status_code == 401
+
+
+@pytest.mark.parametrize(("token", "settings"), [("read", 0), ("own", 1)])
+def test_every_page_says_who_is_logged_in_and_offers_what_they_may(place: Place, token: str, settings: int) -> None:
+    """Whoever may not change settings is not led there, and can log out all the same."""
+    shown = place.ask("GET", "/projects/default/runs", headers=cookie(place, token)).text
+    assert shown.count('href="/projects/default/settings"') == settings
+    assert shown.count('action="/logout"') == 1
+    assert {"read": "looks here", "own": "runs it"}[token] in shown
+    assert 'action="/logout"' not in place.ask("GET", "/projects/default/runs", token).text
 
 
 def test_a_person_without_a_login_is_led_to_the_login_page(place: Place) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import requests
 from sqlalchemy import select
 
 from tests.helpers import run_of
@@ -50,7 +51,15 @@ def test_runs_are_found_where_runs_may_lie(database: Database, tmp_path: Path) -
     index = FolderIndex(database, root)
     assert index.update() == 3
     assert sorted(listed(database)) == ["a", "b", "deep"]
+    assert sorted(run.name for run in listed(database).values()) == ["1/2/3/4/5/deep", "a", "team/b"]
     assert index.update() == 0
+
+
+def test_a_single_run_is_a_folder_too(database: Database, tmp_path: Path) -> None:
+    """It has the name that it says."""
+    run_of(LOSS, folder=tmp_path / "run")
+    assert FolderIndex(database, tmp_path / "run").update() == 1
+    assert [run.name for run in listed(database).values()] == ["trial"]
 
 
 def test_what_changes_and_what_goes_is_seen(database: Database, tmp_path: Path) -> None:
@@ -107,6 +116,8 @@ def test_a_served_folder_is_judged_and_a_pushed_run_is_no_longer_read_from_it(tm
         database = connected(settings.database)
         key = until(lambda: list(listed(database).values()))[0].id
         until(lambda: client.summary("default", key).verdict == "fail")
+        assert requests.delete(f"{address}/api/v1/projects/default/runs/{key}", timeout=60).status_code == 409
+        assert "Delete" not in requests.get(f"{address}/projects/default/runs/{key}", timeout=60).text
         assert push(client, root / "one").run == key
         shutil.rmtree(root)
         with database.reading() as session:

@@ -172,6 +172,7 @@ def test_what_is_not_there_is_said_on_a_page_and_in_json(there):
         assert answer.status_code == 404
         assert "<h1>There is no such page</h1>" in answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "<p>Nothing is at this address.</p>" in there.pages.get("/nowhere").text
     assert there.pages.get(f"{RUNS}/{'0' * 32}", headers={"Accept": "*/*"}).json() == {
         "detail": "no such run",
         "faults": [],

@@ -118,6 +118,8 @@ def test_a_list_is_searched_sorted_and_compared(browser, there):
         shown.get_by_role("checkbox").last.check()
         shown.get_by_role("button", name="Compare").click()
         expect(shown.get_by_role("heading", name="Two runs compared")).to_be_visible()
+        tables = shown.locator("#report table").evaluate_all("all => all.map(one => getComputedStyle(one).display)")
+        assert set(tables) == {"table"}
         expect(shown.locator("#report .fate.gone, #report .fate.unknown")).to_have_count(1)
         assert wrong == []
 

@@ -99,6 +99,26 @@ def test_all_faults_of_a_profile_are_shown_where_they_stand(address: str) -> Non
     assert "line 2, column " in said.text
 
 
+def test_a_gate_is_said_in_the_settings_and_of_every_run(address: str) -> None:
+    """Without one nothing is said of runs; a profile that has one is adopted, and the sick run fails it."""
+    assert "The profile has no gate" in asked(address, "/projects/default/settings").text
+    number = begin(address, "gate: {fail_on: error, ignore: [LOSS], require: [GRAD005]}\n")
+    verdicts(address, number)
+    assert asked(address, f"/projects/default/trials/{number}/adopt", "POST").status_code == 303
+    for page in ("settings", "rules"):
+        text = asked(address, f"/projects/default/{page}").text
+        assert "A finding of severity error or above fails it, but for rules that begin with LOSS." in text
+        assert "It is incomplete without a verdict on GRAD005." in text
+
+    def judged() -> dict[str, str]:
+        runs = asked(address, "/api/v1/projects/default/runs").json()["runs"]
+        return {one["verdict"]: f"/projects/default/runs/{one['id']}/live" for one in runs}
+
+    until(lambda: judged().keys() == {"fail", "pass"})
+    assert "GRAD005 in trial: a finding of severity critical" in asked(address, judged()["fail"]).text
+    assert "</span> passed</span>" in asked(address, judged()["pass"]).text
+
+
 @pytest.mark.parametrize(
     "profile",
     [

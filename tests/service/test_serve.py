@@ -18,9 +18,14 @@ import httpx
 import pytest
 
 from tests.helpers import run_of
-from tests.service.serving import ROOT, until
+from tests.service.postgres import Cluster
+from tests.service.serving import ROOT, serving, until
 from tfhealth.cli import main
+from tfhealth.cli.main import build_parser
+from tfhealth.client import Client, push
 from tfhealth.destination import SERVER, TOKEN
+from tfhealth.service.logs import FORMATS
+from tfhealth.service.settings import Settings
 
 TOKENS = re.compile(r"tfh_[\w-]{30,}")
 
@@ -186,6 +191,7 @@ def test_a_stop_ends_streams_and_finishes_what_is_sent(tmp_path: Path) -> None:
         (["--database", "mysql://x"], "is not supported"),
         (["--new-token", "x", "--project", "none"], "there is no project 'none'"),
         (["missing"], "no such folder"),
+        (["--serve-only", "."], "name one with --database URL"),
     ],
 )
 def test_what_would_be_no_good_idea_is_refused(
@@ -197,6 +203,28 @@ def test_what_would_be_no_good_idea_is_refused(
     found = capsys.readouterr().err
     assert found.count("\n") == 1
     assert said in found
+
+
+def test_several_processes_answer_and_leave_judging_to_others(tmp_path: Path, postgres: Cluster) -> None:
+    """Each begins once, however long that takes; a run that they receive waits for a process that judges."""
+    url = postgres.new()
+    words = ("-m", "tfhealth", "serve", "--database", url, "--servers", "2", "--serve-only", "--port", "0")
+    run_of({("loss", "total", "value"): [2.0, 1.0]}, folder=tmp_path / "run")
+    with process(tmp_path, *words) as (running, folder), Client(address(folder)) as client:
+        until(lambda: (folder / "log").read_text().count("startup complete") == 2)
+        run = push(client, tmp_path / "run").run
+        assert (folder / "log").read_text().count("died") == 0
+        with serving(Settings(database=url, workers=1)):
+            until(lambda: client.summary("default", run).verdict)
+        assert ended(running) == 0
+    assert "kind='judge'" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_look_of_the_log_can_be_chosen(name: str) -> None:
+    """The command line loads nothing of the service, and so has names of its own."""
+    words = ["serve", "--log", name]
+    assert build_parser(words).parse_args(words).log == name
 
 
 def test_a_port_that_is_taken_is_told(

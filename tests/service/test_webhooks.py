@@ -24,6 +24,7 @@ from tfhealth.service.sending import SendingError, checked, send
 from tfhealth.service.settings import Settings
 from tfhealth.service.tasks.delivering import DELIVER
 from tfhealth.service.tasks.task import Means
+from tfhealth.store import finding
 from tfhealth.store.database import connected
 from tfhealth.store.tables import Delivery, Project, StoredRun, Webhook
 from tfhealth.store.tables.base import now
@@ -113,6 +114,11 @@ def test_both_events_are_told_once_and_an_address_that_is_deaf_hears_them_later(
     )
     run_of({("loss", "total", "value"): [2.0, 1.0]}, folder=tmp_path / "old")
     recorder = record(tmp_path / "run")
+    database = connected(settings.database)
+    database.upgrade()
+    with database.writing() as session:
+        finding.project(session, "default").profile = "gate: {fail_on: error}"
+    database.close()
     with serving(settings) as address, Client(address) as client:
         for path, shape in (("/json", "json"), ("/slack", "slack")):
             hook = {"url": ear.address + path, "shape": shape}
@@ -134,10 +140,12 @@ def test_both_events_are_told_once_and_an_address_that_is_deaf_hears_them_later(
     assert [body["event"] for body in told["/json"]] == ["critical", "critical", "ended"]
     last = told["/json"][-1]
     assert (last["run"], last["verdict"], last["cause"], last["status"]) == (run, "fail", "GRAD005", "failed")
+    assert (last["critical"], last["gate"]) == ("GRAD005", "failed")
     assert last["link"] == f"https://h.example/projects/default/runs/{run}"
     first = str(told["/slack"][0]["text"])
     link = f"<https://h.example/projects/default/runs/{run}|&lt;!channel&gt; &amp; co>"
-    assert first.startswith(f"{link} (default): a critical finding. ")
+    assert first.startswith(f"{link} (default): critical: NaN or Inf in the training step. ")
+    assert "failed, gate failed. " in str(told["/slack"][-1]["text"])
 
 
 @pytest.mark.parametrize(

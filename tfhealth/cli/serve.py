@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tfhealth.cli.exits import Exit
 from tfhealth.errors import UsageError
+from tfhealth.wire.scopes import PERSON_SCOPES, SCOPES
 
 if TYPE_CHECKING:
     from tfhealth.service.running import Running
@@ -20,7 +21,6 @@ DATABASE = "TFHEALTH_DATABASE"
 """Environment variable that names the database; a password in it stays out of the list of processes."""
 
 _FILE = "sqlite:///tfhealth.db"
-_SCOPES = ("ingest", "read", "admin")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +47,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=_count, default=2, metavar="N", help="processes of each that judge and write reports"
     )
+    parser.add_argument(
+        "--serve-only", action="store_true", help="judge nothing: another process on the same database does"
+    )
     parser.add_argument("--log", choices=("text", "json"), default="text", help="how its log looks (default: text)")
     parser.add_argument("--address", default="", metavar="URL", help="where people reach it, for links in webhooks")
     parser.add_argument(
@@ -65,11 +68,11 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
         "--proxy", action="append", default=[], metavar="ADDRESS", help="a proxy, or network of them, that is believed"
     )
     parser.add_argument(
-        "--user-scope", choices=("read", "admin"), default="read", help="what those people may do (default: read)"
+        "--user-scope", choices=PERSON_SCOPES, default="read", help="what those people may do (default: read)"
     )
     parser.add_argument("--admin", action="append", default=[], metavar="USER", help="one of them who may do all")
     parser.add_argument("--new-token", metavar="NAME", help="make a token of this name, print it, and end")
-    parser.add_argument("--scope", choices=_SCOPES, default="ingest", help="what it lets do (default: ingest)")
+    parser.add_argument("--scope", choices=tuple(SCOPES), default="ingest", help="what it lets do (default: ingest)")
     parser.add_argument("--project", metavar="NAME", help="the one project that it is for (default: every project)")
     parser.add_argument("--days", type=_count, metavar="N", help="until it expires (default: never)")
 
@@ -95,6 +98,8 @@ def _act(arguments: argparse.Namespace) -> int:
         url = url or _FILE
     elif not arguments.folder.is_dir():
         raise UsageError(f"{arguments.folder}: no such folder.")
+    elif url is None and arguments.serve_only:
+        raise UsageError("--serve-only: nobody else judges in a temporary database; name one with --database URL.")
     with running.database_in(url) as database:
         how = _running(arguments, database)
         running.check(how)
@@ -120,6 +125,7 @@ def _running(arguments: argparse.Namespace, database: str) -> Running:
             proxies=tuple(arguments.proxy),
             hosts=tuple(name.lower() for name in arguments.allow_host),
             workers=arguments.workers,
+            works=not arguments.serve_only,
             address=arguments.address.rstrip("/"),
             private_webhooks=arguments.private_webhooks,
         )

@@ -15,6 +15,7 @@ __all__ = ["ENGINES", "Engine"]
 
 Engine = Callable[[Sequence[str], Checklist], Iterator[Judged]]
 
+_WHERE = "RAY_ADDRESS names one; without it, one is started here"
 _AHEAD = 4  # tasks for each processor of the cluster that were handed out and not answered
 
 
@@ -33,7 +34,10 @@ def _ray(places: Sequence[str], checklist: Checklist) -> Iterator[Judged]:
     ours = not ray.is_initialized()
     if ours:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would tell its makers what it is used for
-        ray.init(logging_level="error", log_to_driver=False, include_dashboard=False)
+        try:
+            ray.init(logging_level="error", log_to_driver=False, include_dashboard=False)
+        except Exception as error:  # an address that is none, a cluster that is away: each is another kind of error
+            raise UsageError(f"no Ray cluster: {error} {_WHERE}.") from None
     try:
         yield from _on_cluster(ray, places, checklist)
     finally:

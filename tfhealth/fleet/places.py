@@ -51,12 +51,14 @@ def _below(path: Path) -> list[Path]:
 
 
 def _remote(named: str) -> list[str]:
-    files, inside = _files(named)
-    base = inside.rstrip("/")
     try:
+        files, inside = _files(named)
+        base = inside.rstrip("/")
         keys = files.glob(f"{base}/{DATABASE}") or files.glob(f"{base}/*/{DATABASE}")
-    except OSError as error:
-        raise UsageError(f"{named}: cannot be read ({error}).") from None
+    except UsageError:
+        raise
+    except Exception as error:  # each store has errors of its own, of which we know none
+        raise UsageError(f"{named}: cannot be read ({type(error).__name__}: {error}).") from None
     if not keys:
         raise RunError(f"{named}: not a run directory, and there is none in it.")
     protocol = named.partition("://")[0]

@@ -12,8 +12,10 @@ from tfhealth.service.peers import Peer, peer
 from tfhealth.service.state import Service, TheService
 from tfhealth.store import attempts, finding, tokens
 from tfhealth.store.tables import Project, StoredRun, Token
-from tfhealth.wire.accounts import SLUG, Scope
+from tfhealth.store.tokens import Shown
+from tfhealth.wire.accounts import SLUG
 from tfhealth.wire.delta import IDENTITY
+from tfhealth.wire.scopes import Scope
 
 __all__ = ["Caller", "RunId", "Slug", "TheCaller", "checked_project", "checked_run", "cookie_name", "shown_token"]
 
@@ -26,15 +28,18 @@ class Caller:
         name: of the person or token.
         scope: what they may; admin may all.
         project: the slug of the only project that they may see; None: every project.
-        token: the number of their token; None: they came without one.
-        login: whether they came by a cookie, and can log out.
+        shown: their token, and their login, by which they can log out; None: they came without one.
     """
 
     name: str
     scope: Scope
     project: str | None = None
-    token: int | None = None
-    login: bool = False
+    shown: Shown | None = None
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether they came by a cookie, and can log out."""
+        return self.shown is not None and self.shown.login is not None
 
     def may(self, scope: Scope, project: str | None) -> bool:
         """Tell whether they may do something in a project; None: in all of them."""
@@ -42,6 +47,11 @@ class Caller:
 
 
 def _caller(request: Request, service: TheService) -> Caller:
+    request.state.caller = found = _known(request, service)  # for the head of the page
+    return found
+
+
+def _known(request: Request, service: Service) -> Caller:
     settings, who = service.settings, peer(request.scope, service.settings)
     if not settings.guarded:
         return Caller("", "admin")
@@ -57,7 +67,7 @@ def _caller(request: Request, service: TheService) -> Caller:
             found = tokens.logged_in(session, cookie)
         if found is not None:
             _check_origin(request)
-            return _of(found, login=True)
+            return _of(found.token, found.id)
     raise HTTPException(401, "a token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
 
 
@@ -85,9 +95,9 @@ def shown_token(service: Service, who: Peer, token: str) -> Token:
     return found
 
 
-def _of(token: Token, *, login: bool = False) -> Caller:
+def _of(token: Token, login: int | None = None) -> Caller:
     project = token.project.slug if token.project else None
-    return Caller(token.name, cast(Scope, token.scope), project, token.id, login)
+    return Caller(token.name, cast(Scope, token.scope), project, Shown(token.id, login))
 
 
 def _check_origin(request: Request) -> None:

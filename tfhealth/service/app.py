@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from tfhealth import __version__
-from tfhealth.service import failures, health, openapi, problems
+from tfhealth.service import failures, health, openapi, problems, work
 from tfhealth.service.answers import Answers
 from tfhealth.service.api import projects as api_projects
 from tfhealth.service.api import rejudging as api_rejudging
@@ -52,6 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
         database.upgrade()
         with database.writing() as session:
             finding.project(session, finding.DEFAULT_PROJECT)
+        # Who opens the first page of rules, or of a project with a profile, would wait for it.
+        threading.Thread(target=work.checklist, args=("",), name="tfhealth-rules", daemon=True).start()
         with Rooms(settings.workers, settings.seconds, settings.megabytes) as rooms:
             queue = queue_for(Means(settings, database, rooms))
             watch, writers = Watch(database), CapacityLimiter(settings.workers)

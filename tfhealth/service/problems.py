@@ -19,6 +19,7 @@ __all__ = ["answer", "handle"]
 _SHOWN = 20
 _TITLES = {403: "This is not for you", 404: "There is no such page", 429: "Wait a little"}
 _TITLE = "This did not work"
+_NOWHERE = "nothing is at this address"
 
 
 def handle(app: FastAPI) -> None:
@@ -52,7 +53,8 @@ def answer(
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return answer(request, error.status_code, error.detail, error.headers)
+    detail = _NOWHERE if error.detail == HTTPStatus.NOT_FOUND.phrase else error.detail
+    return answer(request, error.status_code, detail, error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from tfhealth.store import rendering
 from tfhealth.store.rendering import Document
 from tfhealth.store.tables import StoredRun
 
-__all__ = ["compared", "inside", "kept_report", "report"]
+__all__ = ["compared", "inside", "kept_report", "letterhead", "report"]
 
 
 def kept_report(service: Service, stored: StoredRun, format: str) -> Document | None:
@@ -63,3 +63,16 @@ def inside(document: bytes) -> str:
     """Return what one of our documents has between its header and its footer: links to its sections, and these."""
     text = document.decode()
     return text[text.index('<nav aria-label="Sections">') : text.index("</main>")].replace("<main>", "", 1)
+
+
+def letterhead(document: bytes) -> tuple[str, str]:
+    """Return what a pack's report has above and below: logo, title and header without the run's name; footer."""
+    text = document.decode()
+    head = _between(text, "<header>", "</header>")
+    foot = _between(text, "<footer>", "</footer>")
+    name = _between(head, "<h1>", "</h1>")
+    return head.replace(f"<h1>{name}</h1>", "", 1), foot.rpartition("<p>")[0]
+
+
+def _between(text: str, first: str, last: str) -> str:
+    return text.partition(first)[2].partition(last)[0]

@@ -27,6 +27,7 @@ from tfhealth.store.database import connected
 __all__ = ["Running", "check", "database_in", "run"]
 
 _PATIENCE = 10  # seconds for which answers that are being given may go on after the service is told to stop
+_ALIVE = 30  # seconds after which a process that says nothing is replaced; a busy machine takes long to begin one
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def _config(running: Running) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # who is believed is said by `Settings.proxies`
         timeout_graceful_shutdown=_PATIENCE,
+        timeout_worker_healthcheck=_ALIVE,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork
+
+from tfhealth.wire.scopes import PersonScope
 
 __all__ = ["Settings"]
 
@@ -37,7 +38,7 @@ class Settings(BaseModel):
     folder: Path | None = None
     tokens: bool = False
     user_header: str = ""
-    user_scope: Literal["read", "admin"] = "read"
+    user_scope: PersonScope = "read"
     admins: tuple[str, ...] = ()
     proxies: tuple[IPvAnyNetwork, ...] = ()
     hosts: tuple[str, ...] = ()

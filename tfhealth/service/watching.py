@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tfhealth.store import tokens
 from tfhealth.store.database import Database
 from tfhealth.store.tables import StoredRun
+from tfhealth.store.tokens import Shown
 
 __all__ = ["Progress", "Watch", "progress"]
 
@@ -59,35 +60,35 @@ class Watch:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._watched: Counter[int] = Counter()
-        self._tokens: Counter[int] = Counter()
+        self._shown: Counter[Shown] = Counter()
         self._found: dict[int, Progress | None] = {}
-        self._ended: set[int] = set()
+        self._ended: set[Shown] = set()
         self._asked = asyncio.Condition()
         self._task = asyncio.create_task(self._ask_again_and_again())
 
     async def changes(
-        self, key: int, token: int | None, seen: str, over: Callable[[], bool]
+        self, key: int, shown: Shown | None, seen: str, over: Callable[[], bool]
     ) -> AsyncIterator[Progress]:
         """Yield how far a run is whenever it has changed, until it is settled or gone.
 
-        When the token ends, a last change is told, so that the page asks and hears that it may not.
+        When the token or the login ends, a last change is told, so that the page asks and hears that it may not.
 
         Args:
             key: the run's number.
-            token: number of the token by which it is looked at; None: by none.
+            shown: the token and the login by which it is looked at; None: by none.
             seen: the mark of what is seen already.
             over: tells whether to end before that; asked once a second.
         """
-        shown = [] if token is None else [token]
+        by = [] if shown is None else [shown]
         self._watched[key] += 1
-        self._tokens.update(shown)
+        self._shown.update(by)
         try:
             while True:
                 async with self._asked:
                     await self._asked.wait()
                 if over():
                     return
-                if token in self._ended:
+                if shown in self._ended:
                     yield Progress("", settled=True)
                     return
                 if key not in self._found:
@@ -100,7 +101,7 @@ class Watch:
                     return
         finally:
             self._watched -= Counter([key])
-            self._tokens -= Counter(shown)
+            self._shown -= Counter(by)
 
     async def close(self) -> None:
         """Stop asking."""
@@ -110,10 +111,10 @@ class Watch:
     async def _ask_again_and_again(self) -> None:
         while True:
             if keys := list(self._watched):
-                await self._ask(keys, list(self._tokens))
+                await self._ask(keys, list(self._shown))
             await asyncio.sleep(_EVERY)
 
-    async def _ask(self, keys: Sequence[int], shown: Collection[int]) -> None:
+    async def _ask(self, keys: Sequence[int], shown: Collection[Shown]) -> None:
         try:
             found, holding = await to_thread.run_sync(self._read, keys, shown)
         except SQLAlchemyError:  # a database that is being restarted
@@ -124,6 +125,6 @@ class Watch:
             self._ended = set(shown) - holding
             self._asked.notify_all()
 
-    def _read(self, keys: Sequence[int], shown: Collection[int]) -> tuple[dict[int, Progress], set[int]]:
+    def _read(self, keys: Sequence[int], shown: Collection[Shown]) -> tuple[dict[int, Progress], set[Shown]]:
         with self._database.reading() as session:
             return progress(session, keys), tokens.holding(session, shown)

@@ -1,4 +1,4 @@
-"""What is done in a process apart: judge a run, write its report, compare two, and read a profile."""
+"""What is done in a process apart, judge a run, write its report, compare two; and what a profile says."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from sqlalchemy.orm import undefer
 from tfhealth import comparison
 from tfhealth.diagnosis import evaluate
 from tfhealth.errors import RuleError, RunError
+from tfhealth.gating import in_words
+from tfhealth.report.brand import letterhead
 from tfhealth.report.comparison import formats as comparisons
+from tfhealth.report.document import Letterhead
 from tfhealth.report.formats import FORMATS, Source
 from tfhealth.result import Result
 from tfhealth.rules import loader
-from tfhealth.rules.checklist import Checklist
+from tfhealth.rules.checklist import Checklist, Gate
 from tfhealth.run import Run
 from tfhealth.store import runs
 from tfhealth.store.database import Database, connected
@@ -22,7 +25,7 @@ from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.wire.rejudging import ProfileFault
 
-__all__ = ["checklist", "compare", "faults", "judge", "render"]
+__all__ = ["checklist", "compare", "faults", "gate", "judge", "look", "render"]
 
 
 def judge(url: str, key: int, profile: str) -> Judged:
@@ -101,6 +104,24 @@ def _run(url: str, key: int) -> tuple[Run, int]:
 @functools.lru_cache(1)
 def _database(url: str) -> Database:
     return connected(url)
+
+
+@functools.lru_cache(8)
+def look(profile: str) -> Letterhead | None:
+    """Return how a pack of a project's profile wants reports to look; None where none does, or it cannot be read."""
+    try:
+        return letterhead(checklist(profile).packs) if profile else None
+    except RuleError:
+        return None
+
+
+def gate(profile: str) -> Gate | None:
+    """Return the gate of a project's profile; None where it asks for nothing, or the profile cannot be read."""
+    try:
+        found = checklist(profile).gate if profile else None
+    except RuleError:
+        return None
+    return found if found is not None and in_words(found) else None
 
 
 @functools.lru_cache(8)

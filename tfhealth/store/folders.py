@@ -130,7 +130,7 @@ class FolderIndex:
         entered = 0
         with self._database.writing() as session:
             for one, what in read:
-                if what is not None and _enter(session, one, what):
+                if what is not None and _enter(session, self._root, one, what):
                     entered += 1
                 else:
                     self._passed[one.folder] = one.files
@@ -161,8 +161,11 @@ def _read(found: _Found) -> _Read | None:
         return None
 
 
-def _enter(session: Session, found: _Found, read: _Read) -> bool:
-    """List a run, or what is new of it; one that was sent here, or that lies in another folder too, stays as it is."""
+def _enter(session: Session, root: Path, found: _Found, read: _Read) -> bool:
+    """List a run, or what is new of it; one that was sent here, or that lies in another folder too, stays as it is.
+
+    It is named by its folder, as whoever looks into that folder knows it: many runs of a model have one name.
+    """
     if not IDENTITY.fullmatch(read.id):
         return False
     owner = finding.project(session, finding.DEFAULT_PROJECT)
@@ -174,6 +177,7 @@ def _enter(session: Session, found: _Found, read: _Read) -> bool:
         return False
     run.folder, run.held = found.folder, {"files": found.files}
     run.revision, run.changed = run.revision + 1, now()
-    summarize(run, read.meta, read.model)
+    name = os.path.relpath(found.folder, root)
+    summarize(run, read.meta if name == "." else {**read.meta, "name": name}, read.model)
     session.flush()
     return True

@@ -116,7 +116,8 @@ def summarize(run: StoredRun, meta: Mapping[str, Any], model: object) -> None:
     run.started = _time(meta.get("started")) or run.started or now()
     run.ended = _time(meta.get("ended"))
     steps = meta.get("steps")
-    run.steps = steps if isinstance(steps, int) and 0 <= steps < 2**53 else 0
+    # While a run goes on it says nothing of it, and what was judged of it knows better.
+    run.steps = max(run.steps or 0, steps if isinstance(steps, int) and 0 <= steps < 2**53 else 0)
 
 
 def _short(value: object, most: int) -> str:

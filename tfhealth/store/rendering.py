@@ -1,4 +1,4 @@
-"""Documents that were made of runs, kept until what they were made of changes."""
+"""Documents that were made of runs, kept for a while, or until what they were made of changes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import hashlib
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from tfhealth.store.database import Database
@@ -16,6 +17,8 @@ from tfhealth.store.tables import Rendering, StoredRun
 from tfhealth.store.tables.base import now
 
 __all__ = ["Document", "keep", "kept", "made_of"]
+
+_LASTS = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,10 @@ def kept(database: Database, key: int, format: str, made_of: str) -> Document | 
 
 
 def keep(database: Database, key: int, format: str, made_of: str, document: Document) -> None:
-    """Keep a document in place of the one before."""
+    """Keep a document in place of the one before. What was made long ago is cleared away: it can be made again."""
     data, trouble = zlib.compress(document.data), document.trouble
     row = Rendering(run_key=key, format=format, made_of=made_of, made=now(), trouble=trouble, data=data)
     # Somebody else may have kept it at the same time, and the run may be gone; it can be shown all the same.
     with suppress(IntegrityError), database.writing() as session:
+        session.execute(delete(Rendering).where(Rendering.made < now() - _LASTS))
         session.merge(row)

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session, joinedload
@@ -14,6 +15,7 @@ from tfhealth.store.tables import Login, Project, Token
 from tfhealth.store.tables.base import now
 
 __all__ = [
+    "Shown",
     "digest_of",
     "has_admin",
     "holding",
@@ -68,9 +70,19 @@ def _holds() -> ColumnElement[bool]:
     return and_(Token.revoked.is_(None), or_(Token.expires.is_(None), Token.expires > now()))
 
 
-def holding(session: Session, numbers: Collection[int]) -> set[int]:
-    """Return the numbers of those tokens that have neither expired nor were revoked."""
-    return set(session.scalars(select(Token.id).where(Token.id.in_(numbers), _holds())))
+class Shown(NamedTuple):
+    """By what somebody was let in: the number of a token, and that of their login, where they came by one."""
+
+    token: int
+    login: int | None = None
+
+
+def holding(session: Session, shown: Collection[Shown]) -> set[Shown]:
+    """Return what still lets in: the token has neither expired nor was revoked, and nobody has logged out."""
+    tokens, logins = {one.token for one in shown}, {one.login for one in shown}
+    hold = set(session.scalars(select(Token.id).where(Token.id.in_(tokens), _holds())))
+    last = {None, *session.scalars(select(Login.id).where(Login.id.in_(logins - {None}), Login.expires > now()))}
+    return {one for one in shown if one.token in hold and one.login in last}
 
 
 def has_admin(session: Session) -> bool:
@@ -101,14 +113,10 @@ def log_in(session: Session, token: Token) -> tuple[str, datetime]:
     return secret, ends
 
 
-def logged_in(session: Session, cookie: str) -> Token | None:
-    """Return the token by which a cookie was given, while both hold."""
-    query = (
-        select(Token)
-        .join(Login, Login.token_id == Token.id)
-        .where(Login.digest == digest_of(cookie), Login.expires > now(), _holds())
-    )
-    return session.scalar(query.options(joinedload(Token.project)))
+def logged_in(session: Session, cookie: str) -> Login | None:
+    """Return the login that a cookie was given for, with its token, while both hold."""
+    query = select(Login).join(Login.token).where(Login.digest == digest_of(cookie), Login.expires > now(), _holds())
+    return session.scalar(query.options(joinedload(Login.token).joinedload(Token.project)))
 
 
 def log_out(session: Session, cookie: str) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field, field_validator
 
 from tfhealth.wire.model import Model
+from tfhealth.wire.scopes import Scope
 
-__all__ = ["SLUG", "MadeToken", "NewProject", "NewToken", "ProjectSummary", "Scope", "TokenSummary"]
-
-Scope = Literal["ingest", "read", "admin"]
-"""What a token lets do: send runs, look at them, or all."""
+__all__ = ["SLUG", "MadeToken", "NewProject", "NewToken", "ProjectSummary", "TokenSummary"]
 
 SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 """What the name of a project looks like."""

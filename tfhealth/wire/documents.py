@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from tfhealth.wire.accounts import Scope
 from tfhealth.wire.model import Model
+from tfhealth.wire.scopes import Scope
 
 __all__ = ["RunFilter", "RunPage", "RunSummary", "Status", "Verdict", "WhoAmI"]
 

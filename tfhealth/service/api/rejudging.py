@@ -15,8 +15,8 @@ from tfhealth.service.rooms import RoomError
 from tfhealth.service.state import Service, TheService
 from tfhealth.store import rejudging
 from tfhealth.store.tables import Project, Rejudgement
-from tfhealth.wire.accounts import Scope
 from tfhealth.wire.rejudging import ProfileFault, ProfileText, Trial, TrialRuns
+from tfhealth.wire.scopes import Scope
 
 __all__ = ["Number", "adopt", "begun", "checked_trial", "drop", "faults_in", "router"]
 

@@ -22,7 +22,7 @@ from tfhealth.store.tables import Judgement, StoredRun
 from tfhealth.wire.delta import Delta, Held
 from tfhealth.wire.documents import RunFilter, RunPage, RunSummary, WhoAmI
 
-__all__ = ["router"]
+__all__ = ["remove", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
@@ -93,6 +93,23 @@ def summary(project: Slug, run: RunId, caller: TheCaller, service: TheService) -
     with service.database.reading() as session:
         stored = checked_run(session, caller, project, run)
         return RunSummary(project=project, **{name: getattr(stored, name) for name in Listed._fields})
+
+
+@router.delete(
+    "/projects/{project}/runs/{run}",
+    status_code=204,
+    responses={409: {"description": "it lies in the folder that is served, and would be found there again"}},
+)
+def remove(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> None:
+    """Delete a run with all that was made of it; this needs scope admin. Sent again, it is there again."""
+    with service.database.writing() as session:
+        owner = checked_project(session, caller, project, "admin")
+        found = finding.by_id(session, owner, run, lock=True)
+        if found is None:
+            raise HTTPException(404, "no such run")
+        if found.folder is not None:
+            raise HTTPException(409, "this run lies in the folder that is served; delete it there")
+        session.delete(found)
 
 
 @router.get("/projects/{project}/runs/{run}/result")

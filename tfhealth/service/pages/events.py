@@ -12,6 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from tfhealth.service.access import RunId, Slug, TheCaller, checked_run
 from tfhealth.service.state import Service, TheService
+from tfhealth.store.tokens import Shown
 
 __all__ = ["router"]
 
@@ -31,7 +32,7 @@ async def events(
 ) -> EventSourceResponse:
     """Send `changed` for each change beyond what was seen, and `done` when none is to be expected any more.
 
-    A token that ends is the last change: the page asks for it, and is led to the login.
+    A token or a login that ends is the last change: the page asks for it, and is led to the login.
     """
 
     def find() -> int:
@@ -39,14 +40,14 @@ async def events(
             return checked_run(session, caller, project, run).key
 
     key, stopping = await run_in_threadpool(find), Event()
-    told = _events(service, key, caller.token, last_event_id or seen, stopping)
+    told = _events(service, key, caller.shown, last_event_id or seen, stopping)
     return EventSourceResponse(told, shutdown_event=stopping, shutdown_grace_period=_GRACE)
 
 
 async def _events(
-    service: Service, key: int, token: int | None, seen: str, stopping: Event
+    service: Service, key: int, shown: Shown | None, seen: str, stopping: Event
 ) -> AsyncIterator[ServerSentEvent]:
-    async for found in service.watch.changes(key, token, seen, stopping.is_set):
+    async for found in service.watch.changes(key, shown, seen, stopping.is_set):
         yield ServerSentEvent("", event="changed", id=found.mark)
     if not stopping.is_set():  # else the page asks again, and finds the service that comes after this one
         yield ServerSentEvent("", event="done")

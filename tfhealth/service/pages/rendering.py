@@ -32,7 +32,8 @@ def page(request: Request, template: str, status: int = 200, **shown: Any) -> HT
         status: of the answer.
         shown: what the template speaks of; all text in it is escaped.
     """
-    text = _environment().get_template(f"service/{template}").render(request=request, version=__version__, **shown)
+    known = {"caller": getattr(request.state, "caller", None), "version": __version__}
+    text = _environment().get_template(f"service/{template}").render(request=request, **known, **shown)
     return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})
 
 

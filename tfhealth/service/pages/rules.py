@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from tfhealth.conditions import SEVERITIES
 from tfhealth.errors import RuleError
+from tfhealth.gating import in_words
 from tfhealth.report.words import breach
 from tfhealth.rules.checklist import BUILT_IN, Checklist
 from tfhealth.rules.explain import explain_rule
@@ -58,6 +59,7 @@ def rules(request: Request, project: Slug, caller: TheCaller, service: TheServic
         checklist=checklist,
         chapters=_chapters(profile),
         packs=counts,
+        gate=in_words(checklist.gate),
         faults="",
     )
 

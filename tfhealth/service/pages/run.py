@@ -1,21 +1,23 @@
-"""The page of one run: what is known so far while it goes on, the whole report when it has ended; and downloads."""
+"""The page of one run: what is known so far while it goes on, the whole report when it has ended; files of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 from sqlalchemy import select
 
+from tfhealth.service import work
 from tfhealth.service.access import Caller, RunId, Slug, TheCaller, checked_run
+from tfhealth.service.api import runs as api
 from tfhealth.service.downloads import download
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.pages.summary import summary
-from tfhealth.service.reports import inside, kept_report, report
+from tfhealth.service.reports import inside, kept_report, letterhead, report
 from tfhealth.service.state import Service, TheService
 from tfhealth.service.watching import Progress, progress
 from tfhealth.store.rendering import Document
@@ -24,6 +26,10 @@ from tfhealth.store.tables import Judgement, StoredRun
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
+
+
+_OFFERED = {"html": "HTML", "pdf": "PDF", "json": "JSON", "md": "Markdown"}
+"""{format that people download: its name}."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,20 @@ async def whole(request: Request, project: Slug, run: RunId, caller: TheCaller, 
 async def file(
     project: Slug,
     run: RunId,
-    format: Annotated[Literal["html", "pdf", "json", "md"], Path()],
+    format: Annotated[str, Path(pattern=f"^({'|'.join(_OFFERED)})$")],
     caller: TheCaller,
     service: TheService,
 ) -> Response:
     """Return a report on a run as a file; a browser opens HTML."""
     name = "" if format == "html" else f"tfhealth-{run[:8]}.{format}"
     return await download(service, caller, project, run, format, name)
+
+
+@router.post("/projects/{project}/runs/{run}/delete")
+def delete(project: Slug, run: RunId, caller: TheCaller, service: TheService) -> RedirectResponse:
+    """Delete a run."""
+    api.remove(project, run, caller, service)
+    return RedirectResponse(f"/projects/{project}/runs", 303)
 
 
 def _look(service: Service, caller: Caller, project: str, run: str) -> _Seen:
@@ -86,13 +99,19 @@ def _look(service: Service, caller: Caller, project: str, run: str) -> _Seen:
 
 
 def _page(request: Request, project: str, seen: _Seen, found: Document | None) -> HTMLResponse:
-    document = inside(found.data) if found is not None and not found.trouble else ""
+    data = found.data if found is not None and not found.trouble else b""
+    look = work.look(seen.run.project.profile)
+    head, foot = letterhead(data) if look is not None else ("", "")
     return page(
         request,
         "run.html.j2",
         project=project,
         seen=seen,
+        formats=_OFFERED,
         summary=summary(seen.run, seen.judgement),
-        document=Markup(document),  # noqa: S704 - our own document, in which everything foreign is escaped
+        style=look is not None and look.style,
+        head=Markup(head),  # noqa: S704 - of our own document, in which everything foreign is escaped
+        document=Markup(inside(data) if data else ""),  # noqa: S704 - as above
+        foot=Markup(foot),  # noqa: S704 - as above
         trouble=found.trouble if found is not None else "",
     )

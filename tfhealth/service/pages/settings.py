@@ -1,4 +1,4 @@
-"""Page of a project's settings: its tokens, and where its profile and webhooks are."""
+"""Page of a project's settings: its gate, its tokens, and where its profile and webhooks are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
+from tfhealth.gating import in_words
+from tfhealth.service import work
 from tfhealth.service.access import Caller, Slug, TheCaller, checked_project
 from tfhealth.service.api import tokens as api
 from tfhealth.service.api.tokens import TokenId
@@ -16,6 +18,7 @@ from tfhealth.service.state import Service, TheService
 from tfhealth.store import tokens
 from tfhealth.store.tables.base import now
 from tfhealth.wire.accounts import MadeToken, NewToken
+from tfhealth.wire.scopes import SCOPES
 
 __all__ = ["router"]
 
@@ -73,14 +76,16 @@ def _page(
     with service.database.reading() as session:
         owner = checked_project(session, caller, project, "admin")
         found = [api.summary(one) for one in tokens.listed(session, owner.slug)]
+    gate = work.gate(owner.profile)
     return page(
         request,
         "settings.html.j2",
         status,
         project=project,
-        caller=caller,
         guarded=service.settings.guarded,
+        gate=in_words(gate) if gate is not None else (),
         tokens=found,
+        scopes=SCOPES,
         now=now(),
         made=made,
         trouble=trouble,

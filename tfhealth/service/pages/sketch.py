@@ -14,7 +14,9 @@ __all__ = ["Curve", "Mark", "Sketch", "sketches"]
 Points = Sequence[Sequence[float | None]]
 
 _MOST = 12
-_LEFT, _RIGHT, _TOP, _BOTTOM = 6, 354, 20, 134
+_LEFT, _RIGHT, _TOP, _BOTTOM = 6, 354, 36, 150
+_LETTER = 7  # about the width of one in a label
+_NAMED = 4  # findings in one label
 _WIDE = 100.0  # times the lowest value, from which on the axis is logarithmic
 
 
@@ -30,10 +32,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class Mark:
-    """A finding's number, where it began along the picture."""
+    """Numbers of findings that began close to each other, in a label that begins at x; each has a line at one of xs."""
 
-    number: int
+    label: str
     x: float
+    xs: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,31 @@ def _sketch(title: str, group: Mapping[str, Points], since: Mapping[int, int]) -
     across = _Scale(min(steps), max(steps), _LEFT, _RIGHT)
     up = _Scale(low, high, _BOTTOM, _TOP, log)
     shown = tuple(_curve(name, points, across, up) for name, points in group.items())
-    marks = tuple(Mark(one, across(step)) for one, step in since.items() if min(steps) <= step <= max(steps))
+    marks = _marks({one: across(step) for one, step in since.items() if min(steps) <= step <= max(steps)})
     heading = shorten(clean(title), 40)
     said = "; ".join(f"{curve.name}: last {curve.last}" for curve in shown)
     alt = f"{heading} over steps {min(steps):,.0f} to {max(steps):,.0f}. {said}; from {number(low)} to {number(high)}."
-    return Sketch(heading, alt, shown, marks, number(low), number(high), f"step {max(steps):,.0f}")
+    top = f"{number(high)}, powers of ten" if log else number(high)
+    return Sketch(heading, alt, shown, marks, number(low), top, f"step {max(steps):,.0f}")
+
+
+def _marks(places: Mapping[int, float]) -> tuple[Mark, ...]:
+    """Return what stands over the picture for {number of a finding: place}; labels that would touch become one."""
+    made: list[Mark] = []
+    for x, one in sorted((x, one) for one, x in places.items()):
+        mark = _mark((x,), {one: x})
+        while made and made[-1].x + _LETTER * (len(made[-1].label) + 1) > mark.x:
+            mark = _mark((*made.pop().xs, *mark.xs), places)
+        made.append(mark)
+    return tuple(made)
+
+
+def _mark(xs: tuple[float, ...], places: Mapping[int, float]) -> Mark:
+    """Return the mark of the findings at some places; of many the first are named, and the others counted."""
+    found = [str(one) for one, x in sorted(places.items()) if x in xs]
+    more = len(found) - _NAMED
+    label = " ".join(found) if more <= 0 else f"{' '.join(found[:_NAMED])} +{more}"
+    return Mark(label, min(xs[0] - _LETTER / 2, _RIGHT - _LETTER * len(label)), xs)
 
 
 def _curve(name: str, points: Points, across: _Scale, up: _Scale) -> Curve:

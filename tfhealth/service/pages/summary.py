@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC
 
+from tfhealth.gating import Gated, gated
 from tfhealth.report.document import Badge, Pair
 from tfhealth.report.findings import arrange
 from tfhealth.report.words import VERDICTS, clean, count, day, duration, first_sentence, shorten
 from tfhealth.result import Finding, Result
+from tfhealth.service import work
 from tfhealth.service.pages.sketch import Sketch, sketches
 from tfhealth.store.receiving import unpacked
 from tfhealth.store.tables import Judgement, StoredRun
@@ -40,6 +42,7 @@ class Summary:
         sentence: the verdict in words; empty before the first.
         judged: of what, where that is not all that was received; else empty.
         trouble: why it could not be judged; empty where it could.
+        gate: what the project's gate says of it; None where there is none, or it waits for the end.
     """
 
     status: str
@@ -48,6 +51,7 @@ class Summary:
     sentence: str
     judged: str
     trouble: str
+    gate: Gated | None
     facts: tuple[Pair, ...]
     findings: tuple[Part, ...]
     sketches: tuple[Sketch, ...]
@@ -65,6 +69,7 @@ def summary(stored: StoredRun, judgement: Judgement | None) -> Summary:
         sentence="" if result is None else clean(result.sentence),
         judged=_judged(stored, result),
         trouble=clean(stored.trouble),
+        gate=None if result is None else _gate(stored, result),
         facts=_facts(stored),
         findings=tuple(_part(one.number, one.anchor, one.finding, one.cause is not None) for one in placed),
         sketches=() if judgement is None else sketches(unpacked(judgement.curves), since),
@@ -75,6 +80,13 @@ def _judged(stored: StoredRun, result: Result | None) -> str:
     if result is None or stored.judged_revision == stored.revision:
         return ""
     return f"More was received since; this holds for the first {count(result.run.steps, 'step')}."
+
+
+def _gate(stored: StoredRun, result: Result) -> Gated | None:
+    by = work.gate(stored.project.profile)
+    found = None if by is None else gated([result], by)
+    waits = found is not None and found.word == "incomplete" and stored.status == "running"
+    return None if waits else found
 
 
 def _part(number: int, anchor: str, finding: Finding, follows: bool) -> Part:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import joinedload
 
+from tfhealth.gating import gated
 from tfhealth.service import work
 from tfhealth.service.rooms import RoomError
 from tfhealth.service.tasks.task import Kind, Means
@@ -47,12 +48,14 @@ def _perform(means: Means, key: int) -> None:
     except RoomError as error:
         _doubt(means, key, str(error))
         return
+    gate = work.gate(profile)
+    said = None if gate is None else gated([judged.result], gate)
     with means.database.writing() as session:
         current = session.get(StoredRun, key, with_for_update=True)
         # A verdict by a profile that was replaced meanwhile is none.
         if current is not None and current.project.profile == profile:
             keep(session, current, judged)
-            note(session, current, judged.result, means.settings.address)
+            note(session, current, judged.result, means.settings.address, said)
 
 
 def _take_ready(means: Means, key: int) -> bool:

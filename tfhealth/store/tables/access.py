@@ -52,6 +52,8 @@ class Login(Base):
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     expires: Mapped[datetime] = mapped_column(index=True)
 
+    token: Mapped[Token] = relationship()
+
 
 class Attempt(Base):
     """A token that was refused, by the address that it came from.

@@ -143,7 +143,7 @@ class FoundRule(Base):
 
 
 class Rendering(Base):
-    """A report that was made of a run, kept until the run or its judgement changes.
+    """A report that was made of a run, kept for a while, or until the run or its judgement changes.
 
     Attributes:
         format: one of the report's formats but json, which is the judgement; or compare: beside an earlier run.
@@ -158,6 +158,6 @@ class Rendering(Base):
     run_key: Mapped[int] = mapped_column(ForeignKey("run.key", ondelete="CASCADE"), primary_key=True)
     format: Mapped[str] = mapped_column(String(10), primary_key=True)
     made_of: Mapped[str] = mapped_column(String(64))
-    made: Mapped[datetime] = mapped_column(default=now)
+    made: Mapped[datetime] = mapped_column(default=now, index=True)
     trouble: Mapped[str] = mapped_column(Text, default="")
     data: Mapped[bytes]
