@@ -236,9 +236,13 @@ def plain_across(how: str, column: list[float]) -> float:
     if how == "largest_over_smallest":
         sizes = [abs(value) for value in column]
         return max(sizes) / min(sizes)
-    assert how == "decades"
-    slope, _ = statistics.linear_regression(range(len(column)), [math.log10(max(value, 1e-30)) for value in column])
-    return slope * (len(column) - 1)
+    logs = [math.log10(max(value, 1e-30)) for value in column]
+    steep = statistics.linear_regression(range(len(column)), logs)[0] * (len(column) - 1)
+    if how == "decades":
+        return steep
+    assert how == "compound_decades"
+    steady = statistics.median(after - before for before, after in itertools.pairwise(logs)) * (len(column) - 1)
+    return 0.0 if steady * steep <= 0 else math.copysign(min(abs(steady), abs(steep)), steep)
 
 
 SIGNED = ("skew", "minimum", "maximum", "mean", "median", "sum", "largest_over_smallest")
@@ -396,6 +400,7 @@ def plain_look(how: str, row: list[float]) -> float:
     if how == "trend":
         return (end - start) / max(error, 1e-9 * max(abs(start), 1e-12))
     lowest = min(statistics.fmean(row[place : place + size]) for place in range(len(row) - size + 1))
+    end = min(end, row[-1])
     if how == "rebound":
         return (end - lowest) / max(abs(lowest), 1e-12)
     assert how == "rebound_trend"

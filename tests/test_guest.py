@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.models import cnn, data, quiet, trained
 from tfhealth import HealthCallback, load_run
@@ -28,6 +29,7 @@ def broken(*_):
 def patched():
     """Return what capture patches on Keras's classes while it traces, as it stands now."""
     places = [(keras.Layer, "__call__"), (keras.Model, "compute_loss")]
+    places += [(tf.GradientTape, "gradient")]
     places += [(one, "apply") for one in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)]
     return {f"{owner.__name__}.{name}": getattr(owner, name) for owner, name in places}
 

@@ -114,8 +114,8 @@ def test_rule_that_the_others_here_are_made_from_is_sound(tmp_path: Path):
             "4:1 measure: needs either expr, or site with one of statistic and attribute",
         ]),
         ("std}", "std, across: medain}", [
-            "4:45 measure.across: across 'medain' is unknown; legal: first_over_last, decades, largest_over_smallest, "
-            "skew, minimum, maximum, mean, median, sum, root_square_sum; did you mean 'median'?",
+            "4:45 measure.across: across 'medain' is unknown; legal: first_over_last, decades, compound_decades, "
+            "largest_over_smallest, skew, minimum, maximum, mean, median, sum, root_square_sum; did you mean 'median'?",
         ]),
         ("std}", "std, relative_to: begin}", [
             "4:45 measure.relative_to: relative_to 'begin' is unknown; legal: first, start, lowest, highest",

@@ -8,7 +8,7 @@ from typing import Any
 from tfhealth.capture.layers import weighted
 from tfhealth.capture.tap import Called
 
-__all__ = ["behind", "depths", "fixed"]
+__all__ = ["behind", "depths", "fixed", "unread"]
 
 _ANCESTRY = 200  # operations to look back through for where a tensor came from
 _WITHOUT_DATA = ("Const", "Rank", "Shape", "ShapeN", "Size")
@@ -64,3 +64,20 @@ def depths(calls: Sequence[Called]) -> list[int]:
         for tensor in call.outputs:
             made[id(tensor)] = max(depth, made.get(id(tensor), 0))
     return found
+
+
+def unread(calls: Sequence[Called]) -> list[Called]:
+    """Return the calls of layers with a kernel that no other such layer reads, and what is made of them alone."""
+    made: dict[int, set[int]] = {}
+    sources: list[set[int]] = []  # of each call the calls with a kernel that its output was last computed from
+    read: set[int] = set()
+    for place, call in enumerate(calls):
+        has_kernel = weighted(call.layer)
+        before = call.inputs if has_kernel else call.outputs
+        found = {one for tensor in before for known in behind(tensor, made) for one in made[known]}
+        if has_kernel:
+            read |= found
+        sources.append({place} if has_kernel else found)
+        for tensor in call.outputs:
+            made.setdefault(id(tensor), sources[-1])
+    return [call for call, found in zip(calls, sources, strict=True) if found and not found & read]

@@ -22,14 +22,14 @@ def locate(tap: Tap, model: Any, located: Sequence[Located], note: Callable[[str
     The sums of the first are the parts of the loss, not reductions of a tensor.
     """
     if tap.total_loss is None:
-        note("loss", "the train step does not call compute_loss")
+        note("loss", _unknown(tap))
         return []
     weighted = tap.sample_weight is not None
     found = [(one.site, one.attributes) for one in located if one.site.kind == "prediction"]
-    guess, why = outputs.chance(found, weighted)
+    guess, why = (None, "the train step has a loss of its own") if tap.derived else outputs.chance(found, weighted)
     if guess is None:
         note("loss.chance", why)
-    own = bool(compile_facts(model).get("custom_loss"))
+    own = tap.derived or bool(compile_facts(model).get("custom_loss"))
     attributes: dict[str, Attribute] = {
         "part": "whole",
         "weighted": weighted,
@@ -39,6 +39,13 @@ def locate(tap: Tap, model: Any, located: Sequence[Located], note: Callable[[str
     }
     whole = Located(outputs.LOSS_SITE, tap.total_loss, attributes | {"loss_weight": None})
     return [whole, *_of_outputs(tap, model, found, weighted)]
+
+
+def _unknown(tap: Tap) -> str:
+    """Return why a step's loss is not known."""
+    if len(tap.minimized) > 1:
+        return "the train step takes gradients of several losses"
+    return "the train step does not call compute_loss"
 
 
 def _of_outputs(

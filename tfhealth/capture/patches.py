@@ -59,6 +59,7 @@ def _places(model: Any) -> list[tuple[type, str, Wrap]]:
         (scaled, "apply", _apply),
         (optimizer, "_all_reduce_sum_gradients", _all_reduce),
         (keras.losses.Loss, "__call__", _loss_call),
+        (tf.GradientTape, "gradient", _gradient),
         (tf.distribute.Strategy, "run", _strategy_run),
         (type(model), "compute_loss", _compute_loss),
         (type(compiled), "__call__", _compiled_loss),
@@ -211,6 +212,17 @@ def _compiled_loss(original: Callable[..., Any]) -> Callable[..., Any]:
         return value
 
     return __call__
+
+
+def _gradient(original: Callable[..., Any]) -> Callable[..., Any]:
+    def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+        found = original(tape, target, sources, *args, **kwargs)
+        tap = current()
+        if tap is not None:
+            _quietly(tap, "loss", lambda: tap.loss_differentiated(target, sources))
+        return found
+
+    return gradient
 
 
 def _strategy_run(original: Callable[..., Any]) -> Callable[..., Any]:

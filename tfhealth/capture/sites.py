@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfhealth.capture import outputs
-from tfhealth.capture.depth import behind, depths, fixed
+from tfhealth.capture.depth import behind, depths, fixed, unread
 from tfhealth.capture.facts import graph as graphs
 from tfhealth.capture.facts.paths import joined
 from tfhealth.capture.initializers import described, initializer_of, looks_drawn
@@ -221,7 +221,10 @@ def _activations(tap: Tap, ends: Sequence[Called], depth: Sequence[int]) -> Iter
 
 
 def _output_calls(tap: Tap) -> list[Called]:
-    """Return the calls that make the predictions: of the last weighted layers and of all that follows them."""
+    """Return the calls that make the predictions: of the last weighted layers and of all that follows them.
+
+    A step of one's own may have more of them than its loss was told, such as the answer of a teacher.
+    """
     wanted = {id(tensor) for tensor in tap.tensors(tap.y_pred)}
     ends: list[Called] = []
     for call in reversed(tap.calls):
@@ -231,7 +234,7 @@ def _output_calls(tap: Tap) -> list[Called]:
                 wanted |= {id(tensor) for tensor in call.inputs}
     if not ends:
         ends = [call for call in reversed(tap.calls) if weighted(call.layer)][:1]
-    return ends
+    return ends if tap.graph is None else [*ends, *unread(tap.calls)]  # an eager step has no way back
 
 
 def _inputs(tap: Tap) -> Iterator[Located]:

@@ -66,6 +66,8 @@ class Tap:
         answered: {id(model): what its first call put out}.
         y, y_pred, sample_weight: what the loss was computed from.
         data_loss, total_loss: scalars of the batch; None where the step computed no such thing.
+        minimized: what gradients in weights were taken of, each once.
+        derived: whether the loss is known by that alone.
         losses: (loss, value) of each call of a Keras loss, in order.
         compared: labels, predictions and sample weights of the first of them.
         added: values of `add_loss` and of activity regularizers; None where the total is not known.
@@ -89,6 +91,8 @@ class Tap:
     sample_weight: Any = None
     data_loss: Any = None
     total_loss: Any = None
+    minimized: list[Any] = field(default_factory=list)
+    derived: bool = False
     losses: list[tuple[Any, Any]] = field(default_factory=list)
     compared: tuple[Any, Any, Any] | None = None
     added: list[Any] | None = None
@@ -151,6 +155,12 @@ class Tap:
             self.y, self.y_pred, self.sample_weight, self.total_loss = y, y_pred, sample_weight, total
             self.added = added if len(self.tensors(added)) == len(added) else None
 
+    def loss_differentiated(self, target: Any, sources: Any) -> None:
+        """Take note of a scalar, or one value a sample, that gradients in weights are taken of."""
+        in_weights = any(isinstance(one, keras.Variable | tf.Variable) for one in keras.tree.flatten(sources))
+        if in_weights and all(one is not target for one in self.minimized) and self.hears(target):
+            self.minimized.append(target)
+
     def loss_called(self, loss: Any, value: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take note of one call of a Keras loss."""
         if self.hears(value):
@@ -184,10 +194,20 @@ class Tap:
         return loss
 
     def own_step(self, model: Any, data: Any) -> None:
-        """Take the labels of the data and what the model first answered, where a step computes its loss by itself."""
-        if self.total_loss is None and self.y_pred is None and id(model) in self.answered:
+        """Take the labels of the data and what the model first answered, where a step computes its loss by itself.
+
+        Its loss is what it takes gradients of, if that is one thing. Of the models of a GAN each has its own, and one
+        that is scaled up for half precision is not the loss itself.
+        """
+        if self.total_loss is not None:
+            return
+        if self.y_pred is None and id(model) in self.answered:
             _, self.y, self.sample_weight = keras.utils.unpack_x_y_sample_weight(data)
             self.y_pred = self.answered[id(model)]
+        if len(self.minimized) == 1 and self.scales is None:
+            self.total_loss, self.derived = tf.reduce_mean(self.minimized[0]), True
+            if not _regularized(model):
+                self.data_loss = self.total_loss
 
     def rate_used(self, optimizer: Any, rate: Any) -> None:
         """Take note of the learning rate that an optimizer is about to use; of several uses the first counts."""
@@ -206,3 +226,9 @@ class Tap:
             tensor = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
             if self.hears(tensor):
                 self.reduced[id(variable)] = gradient
+
+
+def _regularized(model: Any) -> bool:
+    """Tell whether Keras knows of any penalty in the model, which a loss may have in it or not."""
+    penalties = (one for layer in model._flatten_layers() for one in layer._get_own_losses())
+    return any(True for _ in penalties) or any(one.regularizer is not None for one in model.trainable_variables)

@@ -72,7 +72,10 @@ def _swing(rows: Floats) -> Floats:
 
 
 def _lowest(rows: Floats) -> tuple[Floats, Floats, Ints]:
-    """Return the lowest mean of so many values in a row as `_ends` takes, that of the last ones, and how many."""
+    """Return the lowest mean of so many values in a row as `_ends` takes, where the end is, and how many.
+
+    The end is the mean of the last so many, or the last one where that is lower: what has come back is no rebound.
+    """
     _, tail, count = _ends(rows)
     width = rows.shape[1]
     sums = np.zeros(rows.shape)  # of so many values from each place on; NaN where there are not as many
@@ -80,7 +83,8 @@ def _lowest(rows: Floats) -> tuple[Floats, Floats, Ints]:
         moved = np.pad(rows[:, ahead:], ((0, 0), (0, min(ahead, width))), constant_values=np.nan)
         sums += np.where(ahead < count[:, None], moved, 0.0)
     lowest = np.fmin.reduce(sums / count[:, None], axis=1)
-    return np.where(count < _FEW, np.nan, lowest), ragged.mean(tail), count
+    final = ragged.mean(ragged.part(rows, np.maximum(ragged.lengths(rows) - 1, 0), np.ones_like(count)))
+    return np.where(count < _FEW, np.nan, lowest), np.fmin(ragged.mean(tail), final), count
 
 
 def _rebound(rows: Floats) -> Floats:
@@ -112,7 +116,10 @@ LOOKS: dict[str, tuple[Callable[[Floats], Floats] | None, str]] = {
     "late_trend": (lambda rows: _trend(_late(rows)), "trend of the second half of the values"),
     "uncertainty": (_uncertainty, "that standard error over the size of the start"),
     "swing": (_swing, "median size of the change from one value to the next, over the size of the median"),
-    "rebound": (_rebound, "mean of the end minus the lowest mean of as many values in a row, over the latter's size"),
+    "rebound": (
+        _rebound,
+        "mean of the end minus the lowest mean of as many in a row, over its size; a lower last value is the end",
+    ),
     "rebound_trend": (_rebound_trend, "the same difference in standard errors of it"),
 }
 """How a condition looks at a series: at each value, or at one number made of all of them (rows -> float64[m])."""

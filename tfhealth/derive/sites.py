@@ -31,6 +31,17 @@ def _steepness(values: Floats) -> Floats:
     return np.asarray(slope * depth[-1])
 
 
+def _compound(values: Floats) -> Floats:
+    """Return the steepness, or what the median step from site to site comes to where that is less.
+
+    What each layer multiplies with is in every step; one step alone, as a normalization makes it, is no growth.
+    """
+    logs = np.log10(np.maximum(values, _TINY))
+    steady = ragged.median(np.diff(logs, axis=0).T) * (len(values) - 1)
+    steep = _steepness(values)
+    return np.where(steady * steep > 0, np.sign(steep) * np.minimum(np.abs(steady), np.abs(steep)), 0.0 * steep)
+
+
 def _skew(values: Floats) -> Floats:
     """Return m₃ / m₂^1.5 of the values at each step; 0 where they are all alike, and so on no side of their mean."""
     centered = values - values.mean(axis=0)
@@ -59,6 +70,9 @@ ACROSS: dict[str, _Across] = {
     "first_over_last": _Across(2, _first_over_last, "the first site's value over the last one's"),
     "decades": _Across(
         4, _steepness, "growth from first to last site in powers of ten, least squares on the logarithm"
+    ),
+    "compound_decades": _Across(
+        4, _compound, "the same as far as it goes on from site to site: no more than the median step makes of it"
     ),
     "largest_over_smallest": _Across(2, _largest_over_smallest, "the largest size over the smallest, signs left out"),
     "skew": _Across(3, _skew, "skewness over sites, m₃ / m₂^1.5; 0 where all are alike"),
