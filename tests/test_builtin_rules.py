@@ -184,6 +184,7 @@ FACTS = {
     "model.augmentation_strength",
     "model.backbone_input",
     "model.backbone_weights",
+    "model.unmasked",
     "model.stateful_layers",
     "model.vector_batch_normalizations",
     "optimizer.class",
