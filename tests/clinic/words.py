@@ -1,4 +1,4 @@
-"""Programs that read sequences of words or measurements: padding behind their end, and words that nobody knows."""
+"""Programs that read sequences: padding behind their end, words that nobody knows, and a head that reads one step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from tests.clinic.healthy import compiled, sequential, softmax
+from tests.clinic.healthy import DIGITS, IMAGES, compiled, sequential, softmax
 from tests.clinic.pair import Pair, Program
 
 TOPICS = ["goal team match", "vote law party", "cell virus gene", "share bank price"]
@@ -57,7 +57,23 @@ def topics_of_known_words() -> Program:
     return _topics(" ".join([*TOPICS, OTHERS]))
 
 
+def _row_by_row(step: int) -> Program:
+    """Return a program that reads a digit row by row and answers from what a layer holds after one of the rows."""
+    cut = layers.Cropping1D((step, 7 - step))
+    stack = [layers.Reshape((8, 8)), layers.GRU(32, return_sequences=True), cut, layers.Flatten(), softmax()]
+    return compiled(sequential((8, 8, 1), *stack), IMAGES, DIGITS.target, keras.optimizers.Adam(0.003), epochs=10)
+
+
+def answered_from_the_first_row() -> Program:
+    return _row_by_row(0)
+
+
+def answered_from_the_last_row() -> Program:
+    return _row_by_row(7)
+
+
 PAIRS = [
     Pair("data.sane-inputs", gestures_with_padding, gestures_without_padding),
     Pair("data.sane-inputs", topics_of_unknown_words, topics_of_known_words),
+    Pair("arch.dimensions", answered_from_the_first_row, answered_from_the_last_row, "warn"),
 ]
