@@ -95,6 +95,24 @@ def test_axes_of_images_that_are_mistaken():
     assert [model_fact(right, name) for name in names] == ["none", "none"]
 
 
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    [
+        ([layers.Embedding(9, 4), layers.LSTM(3, name="a")], "a"),
+        ([layers.Embedding(9, 4), layers.GRU(3, return_sequences=True), layers.GRU(2, name="b")], "b"),
+        ([layers.Embedding(9, 4, mask_zero=True), layers.LSTM(3)], "none"),
+        ([layers.Embedding(9, 4), layers.Masking(), layers.LSTM(3)], "none"),
+        ([layers.Embedding(9, 4), layers.LSTM(3, go_backwards=True)], "none"),
+        ([layers.Embedding(9, 4), layers.Bidirectional(layers.LSTM(3))], "none"),
+        ([layers.Embedding(9, 4), layers.LSTM(3, return_sequences=True)], "none"),
+    ],
+    ids=["last step", "two layers", "mask", "masking", "backwards", "both ways", "all steps"],
+)
+def test_recurrent_layers_that_end_on_padding_are_named(stack, expected):
+    """They give what they hold after the last step, and nothing before them says where a sample ends."""
+    assert model_fact(compiled(*stack, inputs=(5,)), "unmasked") == expected
+
+
 @pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "lecun_uniform", "random_uniform", "orthogonal"])
 def test_drawn_weights_are_told_from_trained_ones(name):
     """By their spread, and a uniform distribution by its ends as well."""

@@ -143,6 +143,12 @@ def test_duplicates_within_a_batch_are_counted(tmp_path):
     assert inputs_of(tmp_path, x)["duplicate_fraction"] == [3 / 32]
 
 
+def test_zeros_behind_the_end_of_a_sample_are_counted(tmp_path):
+    """Not those in front of something, nor those within it."""
+    x = np.array([[1, 2, 0, 0], [0, 0, 0, 3], [4, 0, 5, 0], [0, 0, 0, 0]], "float32")
+    assert inputs_of(tmp_path, x)["trailing_zero_fraction"] == [(2 + 0 + 1 + 4) / 16]
+
+
 @pytest.mark.parametrize(
     ("x", "expected"),
     [

@@ -51,7 +51,7 @@ RECORDED = {
         *_TASK,
     ),
     "activation": ("layer", "activation", "position", "depth", "output", "weighted", "recurrent", "units", "shape"),
-    "gradient": (*_VARIABLE, "connected", "scaled"),
+    "gradient": (*_VARIABLE, "connected", "scaled", "negated"),
     "weight": _VARIABLE,
     "update": _VARIABLE,
     "loss": ("part", "weighted", "chance", "own", "loss_weight", "position"),

@@ -239,6 +239,20 @@ def samples_weighted_by_their_class() -> Program:
     return compiled(model, x, y, sample_weight=np.bincount(y)[y].astype("float32") / 500, epochs=4)
 
 
+def wines_weighted(by: Callable[[np.ndarray], np.ndarray]) -> Program:
+    model, x, y, fit = tanh_wine()
+    kinds = y.argmax(axis=1)
+    return model, x, y, {**fit, "sample_weight": by(np.bincount(kinds))[kinds].astype("float32")}
+
+
+def wines_weighted_by_whole_numbers() -> Program:
+    return wines_weighted(lambda counts: counts.min() // counts)
+
+
+def wines_weighted_by_shares() -> Program:
+    return wines_weighted(lambda counts: counts.min() / counts)
+
+
 # data.enough-examples, data.batch-size
 
 
@@ -485,6 +499,7 @@ PAIRS = [
     Pair("data.class-balance", rare_kind_of_wine, tanh_wine, "warn"),
     Pair("data.rebalancing", weights_upside_down, weights_by_rarity),
     Pair("data.rebalancing", samples_weighted_by_their_class, weights_by_rarity),
+    Pair("data.rebalancing", wines_weighted_by_whole_numbers, wines_weighted_by_shares),
     Pair("data.enough-examples", twelve_samples, small_iris),
     Pair("data.single-label-batches", a_class_a_batch, generator_of_batches),
     Pair("data.single-label-batches", a_species_a_batch, small_iris),

@@ -255,6 +255,12 @@ def nearly_everything_dropped() -> Program:
     return compiled(sequential((64,), *stack, layers.Dense(10, activation="softmax")), PIXELS, DIGITS.target, epochs=12)
 
 
+def progression_behind_dropout() -> Program:
+    _, x, y, _ = regression_on_diabetes()
+    stack = [layer for _ in range(2) for layer in (layers.Dense(32, activation="relu"), layers.Dropout(0.9))]
+    return compiled(sequential((10,), *stack, layers.Dense(1)), x, y, loss="mse", epochs=30)
+
+
 def stopped_after_one_epoch() -> Program:
     return dense(layers.Dense(10, activation="softmax"), epochs=1)
 
@@ -352,6 +358,7 @@ PAIRS = [
     Pair("loss.metrics", accuracy_of_numbers, regression_on_diabetes),
     Pair("loss.metrics", accuracy_of_several_labels, multi_label, "warn"),
     Pair("loss.underfit-regularized", nearly_everything_dropped, cnn_with_dropout),
+    Pair("loss.underfit-regularized", progression_behind_dropout, regression_on_diabetes),
     Pair("loss.keep-training", stopped_after_one_epoch, dense_on_pixels, "warn"),
     Pair("loss.keep-training", forty_small_steps, steps_enough, "warn"),
     Pair("loss.overfit", half_learned_by_heart, enough_to_learn_the_rule),

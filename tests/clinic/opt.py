@@ -75,6 +75,19 @@ def iris_at_ten() -> Program:
     return trained_with(small_iris, keras.optimizers.SGD(10.0))
 
 
+def averaged(momentum: float) -> Program:
+    rate = keras.optimizers.Adam(0.003, use_ema=True, ema_momentum=momentum)
+    return trained_with(binary_cancer, rate)
+
+
+def average_of_the_first_weights() -> Program:
+    return averaged(0.9999)
+
+
+def average_of_the_last_weights() -> Program:
+    return averaged(0.9)
+
+
 def cancer_at_a_millionth() -> Program:
     return trained_with(binary_cancer, keras.optimizers.RMSprop(1e-6))
 
@@ -189,6 +202,7 @@ PAIRS = [
     Pair("opt.learning-rate", text_by_slow_descent, embedded_text),
     Pair("opt.learning-rate", two_outputs_at_a_millionth, two_outputs),
     Pair("opt.learning-rate", cnn_at_a_hundred_thousandth, tuned_further),
+    Pair("opt.optimizer", average_of_the_first_weights, average_of_the_last_weights),
     Pair("opt.learning-rate", uphill, convex_at_one),
     Pair("opt.optimizer", momentum_that_never_ends, dense_with_momentum_and_logits),
     Pair("opt.optimizer", betas_swapped, dense_on_pixels, "warn"),

@@ -95,7 +95,41 @@ def rows_against_rows() -> Program:
     return by_own_difference(squeezes=True)
 
 
+class Signed(keras.Model):
+    """A model whose step multiplies its gradients by something before it hands them over."""
+
+    factor = 1.0
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        variables = self.trainable_variables
+        gradients = [self.factor * one for one in tape.gradient(loss, variables)]
+        self.optimizer.apply(gradients, variables)
+        return {"loss": loss}
+
+
+def multiplied_by(factor: float) -> Program:
+    inputs = keras.Input((13,))
+    hidden = layers.Dense(24, activation="relu")(inputs)
+    model = Signed(inputs, layers.Dense(3, activation="softmax")(hidden))
+    model.factor = factor
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+    mixed = np.random.default_rng(0).permutation(len(WINE.target))
+    return model, standard(WINE.data)[mixed], WINE.target[mixed], {"epochs": 12, "batch_size": 16}
+
+
+def up_the_loss() -> Program:
+    return multiplied_by(-1.0)
+
+
+def down_the_loss() -> Program:
+    return multiplied_by(0.5)
+
+
 PAIRS = [
+    Pair("arch.gradient-check", up_the_loss, down_the_loss),
     Pair("arch.frozen", encoder_given_to_nobody, both_parts_trained),
     Pair("loss.fits-task", columns_against_rows, rows_against_rows),
 ]

@@ -130,12 +130,24 @@ def _variable_sites(update: Updated, attributes: dict[str, Attribute]) -> list[L
     tried = {
         "connected": update.gradient is not None,
         "scaled": isinstance(update.optimizer, keras.optimizers.LossScaleOptimizer),
+        "negated": _negated(update.gradient),
     }
     return [
         Located(Site("weight", name), update.before, dict(attributes), update),
         Located(Site("gradient", name), update.gradient, attributes | tried, update),
         Located(Site("update", name), None, dict(attributes), update),
     ]
+
+
+def _negated(gradient: Any) -> bool | None:
+    """Tell whether a step turned the sign of a gradient last before it gave it away; None where nothing is compiled."""
+    tensor = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+    if tensor is None or tf.is_symbolic_tensor(tensor) is False:
+        return None
+    if tensor.op.type == "Mul":
+        factors = [tf.get_static_value(one) for one in tensor.op.inputs]
+        return any(one is not None and one.ndim == 0 and one < 0 for one in factors)
+    return bool(tensor.op.type == "Neg")
 
 
 def variable_attributes(variable: Any, layer: Any, nested: bool, position: int) -> dict[str, Attribute]:

@@ -1,4 +1,4 @@
-"""A model's graph -> the calls where an axis does not mean what it should: samples mixed, channels mistaken."""
+"""A model's graph -> where an axis does not mean what it should: samples mixed, channels mistaken, padding read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 from tfhealth.capture.facts.graph import Call, Graph
 from tfhealth.capture.facts.paths import is_normalization
 
-__all__ = ["channels_first", "over_batch", "rows_normalized"]
+__all__ = ["channels_first", "over_batch", "rows_normalized", "unmasked"]
 
 _SMALL_IMAGE = 8  # an image has at least so many rows
 
@@ -27,6 +27,11 @@ def channels_first(graph: Graph) -> list[str]:
 def rows_normalized(graph: Graph) -> list[str]:
     """Return the names of batch normalizations behind convolutions that have statistics for other than the channels."""
     return list(dict.fromkeys(str(call.layer.name) for call in graph.calls if _normalizes_rows(call)))
+
+
+def unmasked(graph: Graph) -> list[str]:
+    """Return the names of recurrent layers that give what they hold after the last step, with no mask before them."""
+    return list(dict.fromkeys(str(call.layer.name) for call in graph.calls if _ends_on_padding(call)))
 
 
 def _axes(layer: Any) -> list[int]:
@@ -86,3 +91,15 @@ def _before(call: Call) -> list[Call]:
             found[id(one)] = one
             queue += one.parents
     return list(found.values())
+
+
+def _ends_on_padding(call: Call) -> bool:
+    """Tell whether a recurrent layer ends with the last step whatever that is: no mask tells it where a sample ends."""
+    layer = call.layer
+    if not isinstance(layer, keras.layers.RNN) or layer.return_sequences or layer.go_backwards:
+        return False
+    return not any(_masks(one.layer) for one in _before(call))
+
+
+def _masks(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Masking) or bool(getattr(layer, "mask_zero", False))

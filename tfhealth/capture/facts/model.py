@@ -20,7 +20,10 @@ from tfhealth.series import Attribute
 
 __all__ = ["model_facts", "structure", "structure_facts"]
 
-_FLOW = ("always_training", "linear", "narrowest", "narrowest_share", "over_batch", "channels_first", "rows_normalized")
+_FLOW = (
+    *("always_training", "linear", "narrowest", "narrowest_share"),
+    *("over_batch", "channels_first", "rows_normalized", "unmasked"),
+)
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 _AUGMENTING = ("AugMix", "CutMix", "MixUp", "RandAugment")  # beside those whose name begins with Random
 
@@ -77,6 +80,7 @@ def _flow(graph: Graph | None) -> dict[str, Attribute]:
         "over_batch": ", ".join(axes.over_batch(graph)) or "none",
         "channels_first": ", ".join(axes.channels_first(graph)) or "none",
         "rows_normalized": ", ".join(axes.rows_normalized(graph)) or "none",
+        "unmasked": ", ".join(axes.unmasked(graph)) or "none",
     }
 
 

@@ -106,6 +106,12 @@ def _duplicate_count(context: Context) -> Any:
     return tf.reduce_sum(tf.cast(tf.equal(ordered[1:], ordered[:-1]), tf.float32))
 
 
+def _trailing_zeros(context: Context) -> Any:
+    rows = tf.reshape(tf.not_equal(context.x, 0), [context.length, -1])
+    followed = tf.cumsum(tf.cast(rows, tf.float32), axis=1, reverse=True)  # by how many others, and itself
+    return tf.reduce_sum(tf.cast(tf.equal(followed, 0), tf.float32))
+
+
 def _equal_neighbors(context: Context) -> Any:
     return tf.math.count_nonzero(tf.equal(context.x[1:], context.x[:-1]), dtype=tf.float32)
 
@@ -151,6 +157,7 @@ REDUCTIONS: dict[str, Reduction] = {
     "fingerprint": lambda context: _low_part(context.once(_mixed)),
     "ordered_fingerprint": _ordered_fingerprint,
     "duplicate_count": _duplicate_count,
+    "trailing_zeros": _trailing_zeros,
     "equal_neighbors": _equal_neighbors,
     "target_correlation": _target_correlation,
     "seen_samples": _seen_samples,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfhealth.statistics.builtin.formulas import POSITIVE, PREDICTION, SHARE, over, same
+from tfhealth.statistics.builtin.formulas import LABEL, POSITIVE, PREDICTION, SHARE, over, same
 from tfhealth.statistics.model import Statistic, Sum
 
 __all__ = ["STATISTICS", "SUMS"]
@@ -25,11 +25,11 @@ SUMS = (
 STATISTICS = (
     Statistic(
         "std_over_batch",
-        PREDICTION,
+        (*PREDICTION, *LABEL),
         ("batch_variance",),
         lambda s: np.sqrt(s["batch_variance"]),
         "",
-        "√ of the mean over units of the variance over the batch; 0 where every sample gets the same answer, NaN for "
+        "√ of the mean over units of the variance over the batch; 0 where every sample has the same values, NaN for "
         "a batch of one",
         POSITIVE,
     ),
