@@ -11,10 +11,11 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture import losses, outputs
+from tfhealth.capture.fusion import FUSED_WITH_LOSS, fused
 from tfhealth.capture.initializers import fan_stds
 from tfhealth.capture.reductions import Context, flat_outside, traced
 from tfhealth.capture.sampling import sampled_rows
-from tfhealth.capture.sites import FUSED_WITH_LOSS, Located, fused
+from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap, Updated
 from tfhealth.series import Attribute, Site
 

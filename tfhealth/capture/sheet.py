@@ -11,8 +11,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture.classes import shares_of
+from tfhealth.capture.fusion import FUSED_WITH_LOSS, fused
 from tfhealth.capture.rows import make_variables
-from tfhealth.capture.sites import FUSED_WITH_LOSS, Located, fused
+from tfhealth.capture.sites import Located
 from tfhealth.samples import CHANNELS, NUMBERS, SIDE, Samples, pixels
 from tfhealth.series import Site
 

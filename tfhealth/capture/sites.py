@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +13,13 @@ from tfhealth.capture import outputs
 from tfhealth.capture.depth import behind, depths, fixed, unread
 from tfhealth.capture.facts import graph as graphs
 from tfhealth.capture.facts.paths import joined
-from tfhealth.capture.initializers import described, initializer_of, looks_drawn
+from tfhealth.capture.fusion import fused
 from tfhealth.capture.layers import activation_name, is_normalizing, layers_below, location, owners, prepares, weighted
 from tfhealth.capture.tap import Called, Tap, Updated
+from tfhealth.capture.variables import negated, variable_attributes
 from tfhealth.series import Attribute, Site
 
-__all__ = ["FUSED_WITH_LOSS", "LeftOut", "Located", "frozen", "fused", "locate", "untapped"]
-
-_ROLES = ("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "kernel", "bias", "gamma", "beta", "embeddings")
-_ELEMENTWISE = {
-    *("Add", "AddN", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Sub", "SelectV2", "FusedBatchNormV3"),
-    *("Elu", "Erf", "Erfc", "Exp", "LeakyRelu", "Relu", "Relu6", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh"),
-}
-FUSED_WITH_LOSS = _ELEMENTWISE - {"Div", "RealDiv", "SelectV2", "Sub"}
-"""What a loss may begin with that TensorFlow fuses with the output; a difference from the label is not among it."""
+__all__ = ["LeftOut", "Located", "frozen", "locate", "untapped"]
 
 
 @dataclass(frozen=True)
@@ -130,74 +122,13 @@ def _variable_sites(update: Updated, attributes: dict[str, Attribute]) -> list[L
     tried = {
         "connected": update.gradient is not None,
         "scaled": isinstance(update.optimizer, keras.optimizers.LossScaleOptimizer),
-        "negated": _negated(update.gradient),
+        "negated": negated(update.gradient),
     }
     return [
         Located(Site("weight", name), update.before, dict(attributes), update),
         Located(Site("gradient", name), update.gradient, attributes | tried, update),
         Located(Site("update", name), None, dict(attributes), update),
     ]
-
-
-def _negated(gradient: Any) -> bool | None:
-    """Tell whether a step turned the sign of a gradient last before it gave it away; None where nothing is compiled."""
-    tensor = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
-    if tensor is None or tf.is_symbolic_tensor(tensor) is False:
-        return None
-    if tensor.op.type == "Mul":
-        factors = [tf.get_static_value(one) for one in tensor.op.inputs]
-        return any(one is not None and one.ndim == 0 and one < 0 for one in factors)
-    return bool(tensor.op.type == "Neg")
-
-
-def variable_attributes(variable: Any, layer: Any, nested: bool, position: int) -> dict[str, Attribute]:
-    """Return what is known of a variable without its values."""
-    name = str(variable.name)
-    shape = tuple(int(size) for size in variable.shape)
-    return {
-        "layer": type(layer).__name__ if layer is not None else None,
-        "role": next((role for role in _ROLES if name == role), "other"),
-        "shape": str(shape),
-        "parameters": math.prod(shape),
-        "units": shape[-1] if shape else 1,
-        "trainable": bool(variable.trainable),
-        "stuck": False if variable.trainable else looks_drawn(variable, initializer_of(variable, layer)),
-        "forgotten": False,
-        "nested": nested,
-        "position": position,
-        **described(variable, layer),
-        **_regularizer(variable),
-    }
-
-
-def _regularizer(variable: Any) -> dict[str, Attribute]:
-    """Return the class of a variable's regularizer, and its strength where it is one of Keras's."""
-    regularizer = getattr(variable, "regularizer", None)
-    strengths = [getattr(regularizer, name, None) for name in ("l1", "l2", "factor")]
-    known = [float(one) for one in strengths if one is not None]
-    return {
-        "regularizer": None if regularizer is None else type(regularizer).__name__,
-        "strength": sum(known) if known else None,
-    }
-
-
-def fused(tensor: Any, by: Container[str] = _ELEMENTWISE) -> bool:
-    """Tell whether TensorFlow may fuse the op that makes `tensor` with the one op that reads it, if it is one of `by`.
-
-    Reading it as well would forbid that, and a kernel that is not fused may round differently (seen with a matrix
-    product in front of tanh, sigmoid, elu, and of a residual sum).
-    """
-    if not hasattr(tensor, "graph"):
-        return False
-    readers = _readers(tensor)
-    while len(readers) == 1 and readers[0].type == "Identity":
-        readers = _readers(readers[0].outputs[0])
-    return len(readers) == 1 and readers[0].type in by
-
-
-def _readers(tensor: Any) -> list[Any]:
-    """Return the ops that need the values of `tensor`, and not just its shape."""
-    return [op for op in tensor.consumers() if op.type not in ("Shape", "ShapeN", "Size", "Rank")]
 
 
 def _activations(tap: Tap, ends: Sequence[Called], depth: Sequence[int]) -> Iterator[Located]:
