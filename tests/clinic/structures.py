@@ -1,4 +1,4 @@
-"""Sound programs whose structure is out of the ordinary: blocks of attention, a teacher, a step with its own loss."""
+"""Sound programs whose structure is out of the ordinary: a teacher, a step with its own loss, batches of one sample."""
 
 from __future__ import annotations
 
@@ -97,7 +97,17 @@ def variational_autoencoder() -> Program:
     return model, data, None, {"epochs": 40, "shuffle": False}
 
 
+def line_through_points_one_at_a_time() -> Program:
+    """The loss of the first point may be next to nothing, and that of the next ones many times as high."""
+    noise = np.random.default_rng(0)
+    x = noise.uniform(-2, 2, (40, 1)).astype("float32")
+    y = 1 - 3 * x + noise.normal(0, 0.3, x.shape)
+    rate = keras.optimizers.SGD(0.01)
+    return compiled(sequential((1,), layers.Dense(1)), x, y, rate, "mse", batch_size=1, epochs=25)
+
+
 HEALTHY: tuple[Callable[[], Program], ...] = (
+    line_through_points_one_at_a_time,
     normalized_after_each_block,
     taught_by_a_larger_network,
     wide_answers_of_three_dropouts,
