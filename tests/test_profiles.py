@@ -284,7 +284,7 @@ def test_override_differs_at_some_layers():
             f"1:21 extends.1: './{'a' * 300}' cannot be read: File name too long"]),
         ("extends: []", ["1:1: leaves no rule in force"]),
         ("- a", ["1:1: must be a mapping of keys, is a list"]),
-        ("set: [", ["2:1: not YAML: did not find expected node content"]),
+        ("set: [", ["1:7: not YAML: did not find expected node content"]),
         ("set: &a {}", ["1:6: anchors and aliases are not allowed"]),
     ],
     ids=lambda one: one if isinstance(one, str) else "",

@@ -233,7 +233,7 @@ def test_all_faults_of_all_files_come_at_once_in_order(tmp_path: Path):
         ("mine/ACT902-y.yaml", 1, "why"),
         ("mine/ACT902-y.yaml", 6, "condition.for"),
         ("mine/ACT902-y.yaml", 9, "wy"),
-        ("mine/sub/ACT903-z.yml", 2, ""),
+        ("mine/sub/ACT903-z.yml", 1, ""),
     ]
     head, *lines = str(caught.value).splitlines()
     assert head == "5 faults in the rules"

@@ -58,6 +58,13 @@ class NotPlainError(Exception):
         super().__init__(what)
         self.line, self.column = _position(mark)
 
+    def within(self, text: str) -> NotPlainError:
+        """Return it with a place in the text: libyaml takes its end for a further line."""
+        lines = text.split("\n")
+        if self.line > len(lines):
+            self.line, self.column = len(lines), len(lines[-1]) + 1
+        return self
+
 
 def document(text: str) -> tuple[Any, dict[Place, tuple[int, int]]]:
     """Return what a text says, and {path: (line, column)} of every key and entry, both from 1.
@@ -71,7 +78,7 @@ def document(text: str) -> tuple[Any, dict[Place, tuple[int, int]]]:
         reader = _Reader(text)
         return reader.whole(), reader.places
     except yaml.MarkedYAMLError as error:
-        raise NotPlainError(f"not YAML: {error.problem or error}", error.problem_mark) from None
+        raise NotPlainError(f"not YAML: {error.problem or error}", error.problem_mark).within(text) from None
     except (yaml.YAMLError, ValueError) as error:
         raise NotPlainError(f"not YAML: {error}") from None
 
