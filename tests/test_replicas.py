@@ -22,6 +22,7 @@ PER_PART = {
     *(("label", name) for name in ("imbalance", "classes_seen", "majority_share")),
     *(("label", name) for name in ("class_mixing", "class_shift", "class_order")),
     ("prediction", "top_class_share"),
+    *((kind, "std_over_batch") for kind in ("prediction", "label")),
 }
 """What replicas find out about their own part of the batch, and no sum makes whole."""
 
