@@ -4,13 +4,12 @@
 
 One fit a model, whose blocks of 20 steps take turns, in an order drawn anew each round: twice without any callback,
 with the default schedule, with every step probed, with `exact=True`, and with an eager second pass over every batch
-(what a callback must do that cannot see into the compiled step). Printed are ratios to the plain steps of the same
-fit, of lower quartiles and of medians: other work on a machine only ever adds time, so the lower quartile says what the
-code costs, and the median what a busy machine makes of it. The second plain mode shows how much of either is noise. Of
-the default schedule, whose steps differ, the ratio is the mean of those of plain and of probed steps, by how many there
+(what a callback must do that cannot see into the compiled step). Printed are ratios to the plain steps of the same fit,
+of lower quartiles and of medians: other work on a machine only ever adds time, so the lower quartile says what the code
+costs, and the median what a busy machine makes of it. The second plain mode shows how much of either is noise. Of the
+default schedule, whose steps differ, the ratio is the mean of those of plain and of probed steps, by how many there
 were. Tracing is left out there and stands by itself: what the probed step adds to the first steps of a fit, over what
-they take without it. Peaks of memory are those
-of processes that train, and those with the report.
+they take without it. Peaks of memory are those of processes that train, and those with the report.
 """
 
 import argparse

@@ -9,8 +9,9 @@ import pytest
 
 from tests.helpers import RULE, checklist_of, rule, run_of, write_rules
 from tfhealth.cli import main
-from tfhealth.cli.exits import Exit, gate, gate_reasons, told_gate
+from tfhealth.cli.exits import Exit, gate, told_gate
 from tfhealth.diagnosis import evaluate
+from tfhealth.gating import gated
 from tfhealth.result import Result
 from tfhealth.rules.checklist import Gate, Suppression
 
@@ -90,13 +91,13 @@ def test_pass_that_rests_on_half_a_run_is_incomplete(by: Gate):
 def test_reasons_are_told():
     """What failed, or what is missing, with the run; nothing for a gate that passes."""
     by = Gate("error", (), ("loss.decreases", "OLD001"))
-    assert gate_reasons([judged(9.0)], by) == ("ACT901 in trial: a finding of severity error",)
-    assert gate_reasons([judged(1.0, "failed")], by) == (
+    assert gated([judged(9.0)], by).reasons == ("ACT901 in trial: a finding of severity error",)
+    assert gated([judged(1.0, "failed")], by).reasons == (
         "trial is not complete: failed",
         "loss.decreases in trial is required and not measured",
         "OLD001 in trial is required and not in the checklist",
     )
-    assert gate_reasons([judged(1.0)], Gate("error")) == ()
+    assert gated([judged(1.0)], Gate("error")).reasons == ()
 
 
 def test_told_gate_prints_to_standard_error(capsys: pytest.CaptureFixture[str]):

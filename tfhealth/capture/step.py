@@ -61,22 +61,12 @@ class ProbedStep:
             setattr(model, function, own_function)
 
     def _probed(self, data: Any) -> Any:
-        if self._only_makes_variables():
+        if self._made is None and tf.inside_function() and _makes_variables(self.model):
+            # TensorFlow throws a trace away in which variables were made, and traces anew: probes wait for that one.
+            self._made = tf.Variable(0.0, trainable=False, name="tfhealth")  # Keras's are a guess, this one is sure
             return self._step(data)
         with self.probes.tapped(data):
             return self._step(data)
-
-    def _only_makes_variables(self) -> bool:
-        """Tell whether this trace is for the variables that a first step makes.
-
-        TensorFlow throws such a trace away, and traces anew without making any: probes can wait for that one. Whether
-        Keras will make variables here is a guess, of optimizers and metrics without any; a variable of ours makes sure.
-        """
-        first = self._made is None
-        if not first or not tf.inside_function() or not _makes_variables(self.model):
-            return False
-        self._made = tf.Variable(0.0, trainable=False, name="tfhealth")
-        return True
 
     def run(self, iterator: Any, step: int, count: int = 1) -> Any:
         """Run one execution, of `count` steps at most, of the probed step; `step` steps were taken before it."""

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from tfhealth.gating import gated
+from tfhealth.gating import Gated, gated
 
 if TYPE_CHECKING:
     from tfhealth.result import Result
     from tfhealth.rules.checklist import Gate
 
-__all__ = ["Exit", "gate", "gate_reasons", "shown_gate", "told_gate"]
+__all__ = ["Exit", "exit_of", "gate", "shown_gate", "told_gate"]
 
 _SHOWN = 10
 
@@ -30,19 +30,20 @@ class Exit(IntEnum):
 _CODES = {"passed": Exit.PASSED, "failed": Exit.FAILED, "incomplete": Exit.INCOMPLETE}
 
 
+def exit_of(found: Gated) -> Exit:
+    """Return what a build gets for what a gate says."""
+    return _CODES[found.word]
+
+
 def gate(results: Sequence[Result], by: Gate) -> Exit:
-    """Return what a build gets for these results, as `gated` says."""
-    return _CODES[gated(results, by).word]
-
-
-def gate_reasons(results: Sequence[Result], by: Gate) -> tuple[str, ...]:
-    """Return why the gate does not pass, one sentence each; nothing where it does."""
-    return gated(results, by).reasons
+    """Return what a build gets for these results."""
+    return exit_of(gated(results, by))
 
 
 def told_gate(results: Sequence[Result], by: Gate) -> Exit:
     """Return what `gate` does, and print on standard error why it does not pass."""
-    return shown_gate(gate(results, by), gate_reasons(results, by))
+    found = gated(results, by)
+    return shown_gate(exit_of(found), found.reasons)
 
 
 def shown_gate(code: Exit, reasons: Sequence[str]) -> Exit:

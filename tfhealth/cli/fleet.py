@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tfhealth.cli import options
-from tfhealth.cli.exits import Exit, gate_reasons, shown_gate
-from tfhealth.cli.exits import gate as gate_of
+from tfhealth.cli.exits import Exit, exit_of, shown_gate
 from tfhealth.errors import UsageError
+from tfhealth.gating import gated
 
 if TYPE_CHECKING:
     from tfhealth.rules.checklist import Checklist
@@ -50,8 +50,9 @@ def act(arguments: argparse.Namespace, checklist: Checklist) -> int:
             word = "not judged" if one.result is None else one.result.verdict.replace("_", " ")
             counts[word] = counts.get(word, 0) + 1
             if one.result is not None:
-                codes.add(gate_of([one.result], by))
-                reasons += gate_reasons([one.result], by)[:1]
+                said = gated([one.result], by)
+                codes.add(exit_of(said))
+                reasons += said.reasons[:1]
             elif by.fail_on is not None or by.require:
                 codes.add(Exit.INCOMPLETE)
                 reasons.append(f"{one.place} could not be judged: {one.trouble}")

@@ -15,7 +15,6 @@ __all__ = ["ENGINES", "Engine"]
 
 Engine = Callable[[Sequence[str], Checklist], Iterator[Judged]]
 
-_WHERE = "RAY_ADDRESS names one; without it, one is started here"
 _AHEAD = 4  # tasks for each processor of the cluster that were handed out and not answered
 
 
@@ -37,7 +36,8 @@ def _ray(places: Sequence[str], checklist: Checklist) -> Iterator[Judged]:
         try:
             ray.init(logging_level="error", log_to_driver=False, include_dashboard=False)
         except Exception as error:  # an address that is none, a cluster that is away: each is another kind of error
-            raise UsageError(f"no Ray cluster: {error} {_WHERE}.") from None
+            where = "RAY_ADDRESS names one; without it, one is started here"
+            raise UsageError(f"no Ray cluster ({error}); {where}.") from None
     try:
         yield from _on_cluster(ray, places, checklist)
     finally:

@@ -13,7 +13,7 @@ from tfhealth.store import rendering
 from tfhealth.store.rendering import Document
 from tfhealth.store.tables import StoredRun
 
-__all__ = ["compared", "inside", "kept_report", "letterhead", "report"]
+__all__ = ["compared", "head_and_foot", "inside", "kept_report", "report"]
 
 
 def kept_report(service: Service, stored: StoredRun, format: str) -> Document | None:
@@ -65,7 +65,7 @@ def inside(document: bytes) -> str:
     return text[text.index('<nav aria-label="Sections">') : text.index("</main>")].replace("<main>", "", 1)
 
 
-def letterhead(document: bytes) -> tuple[str, str]:
+def head_and_foot(document: bytes) -> tuple[str, str]:
     """Return what a pack's report has above and below: logo, title and header without the run's name; footer."""
     text = document.decode()
     head = _between(text, "<header>", "</header>")

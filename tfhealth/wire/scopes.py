@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 __all__ = ["PERSON_SCOPES", "SCOPES", "PersonScope", "Scope"]
 
@@ -15,5 +15,5 @@ SCOPES: dict[Scope, str] = {"ingest": "send runs", "read": "look at runs", "admi
 PersonScope = Literal["read", "admin"]
 """What people of whom a proxy says who they are may do."""
 
-PERSON_SCOPES: tuple[PersonScope, ...] = ("read", "admin")
+PERSON_SCOPES: tuple[PersonScope, ...] = get_args(PersonScope)
 """Each of them."""

@@ -17,7 +17,7 @@ from tfhealth.service.api import runs as api
 from tfhealth.service.downloads import download
 from tfhealth.service.pages.rendering import page
 from tfhealth.service.pages.summary import summary
-from tfhealth.service.reports import inside, kept_report, letterhead, report
+from tfhealth.service.reports import head_and_foot, inside, kept_report, report
 from tfhealth.service.state import Service, TheService
 from tfhealth.service.watching import Progress, progress
 from tfhealth.store.rendering import Document
@@ -101,7 +101,7 @@ def _look(service: Service, caller: Caller, project: str, run: str) -> _Seen:
 def _page(request: Request, project: str, seen: _Seen, found: Document | None) -> HTMLResponse:
     data = found.data if found is not None and not found.trouble else b""
     look = work.look(seen.run.project.profile)
-    head, foot = letterhead(data) if look is not None else ("", "")
+    head, foot = head_and_foot(data) if look is not None else ("", "")
     return page(
         request,
         "run.html.j2",
