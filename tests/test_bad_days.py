@@ -271,9 +271,9 @@ def test_a_slow_disk_is_written_to_seldom(monkeypatch, tmp_path):
     x = np.random.default_rng(0).normal(size=(4 * 80, 4)).astype("float32")
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
     model.compile("sgd", "mse")
-    callback = HealthCallback(**quiet(tmp_path, every=1, rules=rules_for(tmp_path, "activation.std", "update.norm")))
+    callback = HealthCallback(**quiet(tmp_path, every=1, rules=rules_for(tmp_path, "activation.std", "gradient.norm")))
     model.fit(x, x[:, :1], batch_size=4, verbose=0, callbacks=[callback])
-    assert len(load_run(callback.run_dir).panel("update", "norm").steps) == 80
+    assert len(load_run(callback.run_dir).panel("gradient", "norm").steps) == 80
     assert len(times) <= 6
 
 

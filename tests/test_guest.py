@@ -292,7 +292,7 @@ def test_a_killed_run_is_reported_up_to_its_last_probe(tmp_path):
 
             class Slow(keras.callbacks.Callback):
                 def on_train_batch_end(self, batch, logs=None):
-                    time.sleep(0.25)  # longer than rows wait until they are written
+                    time.sleep(0.6)  # longer than rows wait until they are written
                     if batch == 6:
                         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -183,8 +183,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Decide whether the execution that begins is probed."""
         if self._watch is not None:
-            with self._watch.session.guarded("schedule"):
-                self._watch.session.batch_begin(batch)
+            self._watch.session.batch_begin(batch)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count the execution that ended; Keras does not call this for one that found no more data."""

@@ -82,29 +82,32 @@ class Extras:
         """Whether the host should ask before the next execution."""
         return self._sketches is not None and self._sketches.pending
 
-    def write(
-        self, located: Sequence[Located], tensor: Callable[[Located], Any], replicas: Sequence[Replica], here: Replica
-    ) -> None:
-        """Add to a step what keeps something of it.
+    def write(self, located: Sequence[Located], replicas: Sequence[Replica], here: Replica) -> None:
+        """Add to a step samples and summaries of its data.
 
         Args:
             located: its sites.
-            tensor: returns the tensor of a site, or None.
             replicas: all of them.
             here: the one that is traced.
         """
-        number, step = replicas.index(here), here.counter.value()
+        number = replicas.index(here)
         if number == 0:
             with self._journal.guarded("samples"):
-                self._sheet.write(located, step)
+                self._sheet.write(located, here.counter.value())
         with self._journal.guarded("summaries"):
             self._totals.write(located, number)
-        if self._sketches is not None:
-            with self._journal.guarded("histograms"):
-                found = {one.site: tensor(one) for one in located if self._chosen(one)}
-                chosen = {site: one for site, one in found.items() if one is not None}
-                if chosen:
-                    self._sketches.write(chosen, number, step)
+
+    def count(
+        self, located: Sequence[Located], tensor: Callable[[Located], Any], replicas: Sequence[Replica], here: Replica
+    ) -> None:
+        """Add to a step the histograms that were asked for; `tensor` returns the tensor of a site, or None."""
+        if self._sketches is None:
+            return
+        with self._journal.guarded("histograms"):
+            found = {one.site: tensor(one) for one in located if self._chosen(one)}
+            chosen = {site: one for site, one in found.items() if one is not None}
+            if chosen:
+                self._sketches.write(chosen, replicas.index(here), here.counter.value())
 
     def _chosen(self, one: Located) -> bool:
         return one.site.kind in KINDS and any(matches(f"**/{glob}", one.site.name) for glob in self._globs)

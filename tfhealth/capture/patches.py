@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -40,13 +40,17 @@ def replaced(places: Iterable[tuple[type, str, Wrap]]) -> Iterator[None]:
 
     A method that is not there is left out.
     """
-    with ExitStack() as stack:
+    put: list[tuple[type, str]] = []
+    try:
         for cls, name, wrap in places:
             owner = next((one for one in cls.__mro__ if name in vars(one)), None)
             if owner is not None:
                 _replace(owner, name, wrap)
-                stack.callback(_restore, owner, name)
+                put.append((owner, name))
         yield
+    finally:
+        for owner, name in reversed(put):
+            _restore(owner, name)
 
 
 def _places(model: Any) -> list[tuple[type, str, Wrap]]:

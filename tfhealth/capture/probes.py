@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhealth.capture import losses, rates, sites
+from tfhealth.capture.branch import where
 from tfhealth.capture.extras import Extras
 from tfhealth.capture.measured import Measured, Wanting
 from tfhealth.capture.nonfinite import Flags
@@ -73,7 +74,8 @@ class Probes:
         """Prepare for one execution, of `count` steps at most; `step` steps were taken before it."""
         if step != self._expected:
             for replica in self.replicas:
-                replica.counter.assign(step)
+                # Of a plain constant, and not read back: this is waited for before a probed step.
+                replica.counter.assign(tf.constant(step, tf.int64), read_value=False)
         self._expected = step + count
         self._pending += count
         if self.flags is not None:
@@ -136,35 +138,37 @@ class Probes:
                 self.flags.write(located)
             if not self.plan.requests:
                 return
-        replica = self._here()
-        if self.extras is not None:
-            tensors = self.contexts(tap, located, replica)
+        replica, extras = self._here(), self.extras
+        if extras is not None:
+            tensor = self.contexts(tap, located, replica).tensor
             with tf.control_dependencies(batch):
-                self.extras.write(located, tensors.tensor, self.replicas, replica)
+                extras.count(located, tensor, self.replicas, replica)
         self._write_rows(located, self.contexts(tap, located, replica), replica, batch)
 
     def _write_rows(
         self, located: Sequence[Located], contexts: Contexts, replica: Replica, batch: Sequence[Any]
     ) -> None:
-        """Write a row of what is taken in every probed step, and now and then one of what is taken seldom."""
+        """Write a row of what is taken in every probed step, and now and then all that is taken seldom."""
         wanted = Wanting(self.plan, self.thinned, located, replica.state, self.failed)
         often = wanted.measured(contexts, batch, seldom=False)
-        seldom = wanted.any_seldom
-        if not (often.wanted or seldom):
+        if not (often.wanted or wanted.any_seldom):
             self.note("probes", "no rule asks for anything that this step shows")
-            return
+            if self.extras is None:
+                return
         self.seen(located)
         step = stamp(replica.counter)
 
-        def whole() -> Any:
+        def whole() -> None:
             # Computed here from the step's own tensors: what enters a branch is kept in memory for it.
             self._write_row(wanted.measured(contexts.anew(), (), seldom=True, known=often.sums), step, replica)
-            return replica.was_whole()
+            if self.extras is not None:
+                self.extras.write(located, self.replicas, replica)
+            replica.was_whole()
 
         with tf.control_dependencies(batch):
             self._write_row(often, step, replica)
-            if seldom:
-                tf.cond(replica.whole(), whole, replica.counter.value)
+            if wanted.any_seldom or self.extras is not None:
+                where(replica.whole(), whole)
             replica.counter.assign_add(1)
 
     def _write_row(self, measured: Measured, step: Any, replica: Replica) -> None:

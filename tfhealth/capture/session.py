@@ -20,7 +20,7 @@ from tfhealth.capture.probes import Drained
 from tfhealth.capture.probing import of_testing, of_training
 from tfhealth.capture.resources import Resources
 from tfhealth.capture.schedule import Schedule
-from tfhealth.capture.standin import StandIn, put_back
+from tfhealth.capture.standin import StandIn, put_back, stand_in
 from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.told import Facts
 from tfhealth.capture.validation import Validation
@@ -29,7 +29,7 @@ from tfhealth.recorder import Recorder
 
 __all__ = ["HealthWarning", "Session"]
 
-_FLUSH_SECONDS = 0.2
+_FLUSH_SECONDS = 0.5
 _WRITING_SHARE = 0.02  # of the time since the last flush that writing it to a slow disk may take
 _NORMAL_END = (StopIteration, GeneratorExit, tf.errors.OutOfRangeError)
 
@@ -127,7 +127,13 @@ class Session:
         self._began = None
 
     def batch_begin(self, batch: int) -> None:
-        """Account for the last execution, and let the next one be probed where it is due."""
+        """Account for the last execution, and let the next one be probed where it is due; nothing is raised."""
+        try:
+            self._batch_begin(batch)
+        except Exception as error:  # `guarded` would be felt: this runs in every step
+            self.journal.failed("schedule", error)
+
+    def _batch_begin(self, batch: int) -> None:
         now = time.perf_counter()
         if self._began is not None:
             self._runs[self._was_probed] += 1
@@ -146,7 +152,7 @@ class Session:
             self._was_probed = False
             self.journal.note("probes", "a step is probed for one callback; another one stands before this one")
         else:
-            self.model.train_function = StandIn(self._dispatcher(own), own)
+            stand_in(self.model, "train_function", StandIn(self._dispatcher(own), own))
 
     def batch_end(self, batch: int) -> None:
         """Take note that an execution, whose last step has this number within the epoch, did find data."""
@@ -157,7 +163,7 @@ class Session:
         """Return a train function for one execution; the first thing it does is to put Keras's own back."""
 
         def train_function(iterator: Any) -> Any:
-            self.model.train_function = own
+            stand_in(self.model, "train_function", own)
             step = self._probed if self._was_probed or self.catch is None else self.catch.step
             if self._probed is None or step is None:
                 return own(iterator)
@@ -221,8 +227,9 @@ class Session:
             return
         began = time.perf_counter()
         self._record(self._probed.probes.drain(ended))
-        self._last_flush = time.perf_counter()
-        self._flush_took = self._last_flush - began
+        now = time.perf_counter()
+        self._flush_took = now - began if self._last_flush else 0.0  # the first one makes tables, and says nothing
+        self._last_flush = now
         self.flushed()
 
     def _record(self, drained: Drained) -> None:

@@ -17,7 +17,7 @@ from tfhealth.capture.reductions import CUMULATIVE
 from tfhealth.capture.replica import Replica
 from tfhealth.capture.rows import Layout
 from tfhealth.capture.sites import Located
-from tfhealth.capture.standin import StandIn
+from tfhealth.capture.standin import StandIn, stand_in
 from tfhealth.capture.step import ProbedStep
 from tfhealth.capture.tap import Tap
 from tfhealth.plan import Plan
@@ -130,13 +130,13 @@ class Validation:
         if self.probes.free < self._count:
             self.probes.collect()
         own = self.model.test_function
-        self.model.test_function = StandIn(self._dispatcher(own, batch), own)
+        stand_in(self.model, "test_function", StandIn(self._dispatcher(own, batch), own))
 
     def _dispatcher(self, own: Any, batch: int) -> Callable[[Any], Any]:
         """Return a test function for one execution; the first thing it does is to put Keras's own back."""
 
         def test_function(iterator: Any) -> Any:
-            self.model.test_function = own
+            stand_in(self.model, "test_function", own)
             if self._probed is None:
                 return own(iterator)
             run = self._probed.beforehand if self.exact else self._probed.instead

@@ -221,5 +221,6 @@ STATISTICS = (
         "",
         "largest distance from 1 of the sum of a row of labels, one a unit, or of probabilities of exclusive classes",
         POSITIVE,
+        seldom=("label",),
     ),
 )

@@ -57,7 +57,7 @@ STATISTICS = (
         "",
         "Σx / n",
         ANY,
-        seldom=("weight",),
+        seldom=("input", "label", "weight"),
     ),
     Statistic(
         "std",
@@ -69,9 +69,20 @@ STATISTICS = (
         POSITIVE,
         seldom=("weight",),
     ),
-    Statistic("std", _DATA, ("centered_square_sum", "sum", "count"), centered_std, "", "√(Σ(x − mean)² / n)", POSITIVE),
-    Statistic("minimum", (*_DATA, "activation"), ("minimum",), same("minimum"), "", "min x", ANY),
-    Statistic("maximum", (*_DATA, "activation"), ("maximum",), same("maximum"), "", "max x", ANY),
+    Statistic(
+        "std",
+        _DATA,
+        ("centered_square_sum", "sum", "count"),
+        centered_std,
+        "",
+        "√(Σ(x − mean)² / n)",
+        POSITIVE,
+        seldom=("input", "label"),
+    ),
+    *(
+        Statistic(name, (*_DATA, "activation"), (name,), same(name), "", doc, ANY, seldom=("input", "label"))
+        for name, doc in (("minimum", "min x"), ("maximum", "max x"))
+    ),
     Statistic(
         "zero_fraction",
         (*INPUT, "activation", "gradient"),

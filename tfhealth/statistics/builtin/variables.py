@@ -70,8 +70,8 @@ SUMS = (
 )
 
 STATISTICS = (
-    Statistic("norm", _ALL, ("square_sum",), norm, "", "√Σx²", POSITIVE),
-    Statistic("rms", _ALL, ("square_sum", "count"), rms, "", "√(Σx²/n)", POSITIVE),
+    Statistic("norm", _ALL, ("square_sum",), norm, "", "√Σx²", POSITIVE, seldom=("update",)),
+    Statistic("rms", _ALL, ("square_sum", "count"), rms, "", "√(Σx²/n)", POSITIVE, seldom=("update",)),
     Statistic(
         "maximum_absolute",
         _ALL,
