@@ -100,6 +100,7 @@ STATISTICS = (
         "",
         "1 where Σx² is NaN or Inf, else 0",
         SHARE,
+        seldom=("weight",),
     ),
     Statistic(
         "nonfinite_fraction",

@@ -70,8 +70,8 @@ SUMS = (
 )
 
 STATISTICS = (
-    Statistic("norm", _ALL, ("square_sum",), norm, "", "√Σx²", POSITIVE, seldom=("update",)),
-    Statistic("rms", _ALL, ("square_sum", "count"), rms, "", "√(Σx²/n)", POSITIVE, seldom=("update",)),
+    Statistic("norm", _ALL, ("square_sum",), norm, "", "√Σx²", POSITIVE, seldom=("weight", "update")),
+    Statistic("rms", _ALL, ("square_sum", "count"), rms, "", "√(Σx²/n)", POSITIVE, seldom=("weight", "update")),
     Statistic(
         "maximum_absolute",
         _ALL,
@@ -142,6 +142,7 @@ STATISTICS = (
         "",
         "√(fan_in · Σw²/n): how a kernel scales inputs that are not correlated; 1 keeps their spread",
         POSITIVE,
+        seldom=("weight",),
     ),
     Statistic(
         "spread",
