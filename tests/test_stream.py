@@ -365,6 +365,17 @@ def test_output_that_may_be_anything_has_no_yes_or_no(tmp_path):
     assert seen["label.classes_present"] == [2]
 
 
+@pytest.mark.parametrize(("loss", "units"), [("mse", 1), ("mae", 3), ("binary_crossentropy", 3)])
+def test_yes_and_no_behind_a_sigmoid_whatever_the_loss(loss, units, tmp_path):
+    """Each answer counts by itself; labels between 0 and 1 are no yes and no no."""
+    y = (noise(64, units) > 0.3).astype("float32")
+    y[40, 0] = 0.4
+    seen, out = outputs_of(tmp_path, y, loss, layers.Dense(units, activation="sigmoid"))
+    expected = [np.mean((out > 0.5) == (y[:32] > 0.5)), np.nan]
+    assert seen["prediction.correct_share"] == pytest.approx(expected, nan_ok=True)
+    assert seen["prediction.top_class_share"] is seen["prediction.entropy"] is None
+
+
 def test_collapse_to_one_answer(tmp_path):
     """Inputs that do not reach the output leave one answer for all, which is guessed every time."""
     last = layers.Dense(4, activation="softmax", kernel_initializer="zeros", bias_initializer="random_normal")

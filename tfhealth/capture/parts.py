@@ -21,6 +21,9 @@ from tfhealth.series import Attribute, Site
 
 __all__ = ["Contexts"]
 
+_YES_OR_NO = ("sigmoid", "hard_sigmoid")
+"""Activations whose outputs are an answer each, on one side of one half, whatever the loss takes them for."""
+
 
 @dataclass(eq=False)
 class Contexts:
@@ -170,11 +173,12 @@ class Contexts:
         known = encoding is not None and (encoding != "binary" or form is not None)
         wanted = Site(one.site.kind.replace("prediction", "label"), one.site.name)
         label = next((other.tensor for other in self.located if other.site == wanted), None)
+        answers = encoding is None and attributes["activation"] in _YES_OR_NO and _alike(one.tensor, label)
         return {
-            "encoding": encoding,
+            "encoding": "binary" if answers else encoding,
             "classes": outputs.classes(attributes) if known else None,
             "form": form if known else None,
-            "label": label if known else None,
+            "label": label if known or answers else None,
             "target": label if encoding is None and _alike(one.tensor, label) else None,
             "distribution": True if form == "probabilities" and encoding in ("index", "onehot") else None,
         }
