@@ -146,6 +146,7 @@ RECORDED = {
         "over_batch": "none",
         "channels_first": "none",
         "rows_normalized": "none",
+        "normalized_alone": "none",
         "backbone_weights": "loaded",
         "conflicts": "none",
         "idle_normalizations": "none",
