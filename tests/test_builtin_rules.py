@@ -150,6 +150,9 @@ RECORDED = {
         "backbone_weights": "loaded",
         "conflicts": "none",
         "idle_normalizations": "none",
+        "opposed": "none",
+        "acted_opposed": "none",
+        "waiting_in_vain": "none",
     },
 }
 SITES = {
