@@ -150,6 +150,7 @@ RECORDED = {
         "backbone_weights": "loaded",
         "conflicts": "none",
         "idle_normalizations": "none",
+        "idle_dropouts": "none",
         "opposed": "none",
         "acted_opposed": "none",
         "waiting_in_vain": "none",
