@@ -67,6 +67,10 @@ def test_features_that_vary_and_features_that_do_not(tmp_path):
     assert seen["largest_feature_std"] == pytest.approx([spread.max()], rel=1e-5)
     assert seen["std"] == pytest.approx([flat.std()], rel=1e-5)
     assert seen["zero_fraction"] == seen["altered_fraction"] == [0]
+    centered = flat - flat.mean(axis=0)
+    assert seen["autocorrelation"] == pytest.approx(
+        [np.sum(centered[1:] * centered[:-1]) / np.sum(centered**2)], rel=1e-4
+    )
     sizes = np.sort(np.abs(flat).max(axis=1))
     assert seen["sample_scale"] == pytest.approx([sizes[28] / sizes[3]], rel=1e-5)  # without the 3 largest and smallest
 

@@ -125,7 +125,8 @@ class Contexts:
             weights = self._class_weights(attributes)
             return _label_parts(attributes, tensor) | {"training": training, "weights": weights}
         if kind == "input":
-            return {"training": training, "loaded": _loaded(tensor), "target": self._target()}
+            quantity = True if tensor.dtype.is_floating else None
+            return {"training": training, "loaded": _loaded(tensor), "target": self._target(), "quantity": quantity}
         return self._prediction_parts(one) if kind == "prediction" else {"training": training}
 
     def _target(self) -> Any:
