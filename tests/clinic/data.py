@@ -162,6 +162,19 @@ def patients_by_severity() -> Program:
     return compiled(model, x, y, loss="mse", shuffle=False, validation_split=0.0, epochs=30)
 
 
+def people_and_things() -> Program:
+    """All people and all things are on both sides of the split; no person is there with the same thing twice."""
+    rng = np.random.default_rng(5)
+    people, things = rng.normal(size=(60, 6)), rng.normal(size=(80, 6))
+    who, what = np.divmod(rng.permutation(4800), 80)
+    inputs = [keras.Input((6,)), keras.Input((6,))]
+    joined = layers.Concatenate()([relu(32)(one) for one in inputs])
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(relu(32)(joined)))
+    x = [people[who].astype("float32"), things[what].astype("float32")]
+    y = np.sum(people[who] * things[what], axis=1) > 0
+    return compiled(model, x, y.astype("float32"), keras.optimizers.Adam(3e-3), "binary_crossentropy")
+
+
 def windows_of_a_walk_in_order() -> Program:
     walk = np.random.default_rng(4).normal(size=1300)
     for now in range(1, len(walk)):
@@ -539,4 +552,5 @@ PAIRS = [
     Pair("data.split-leak", validated_on_what_it_learned, validation_alike),
     Pair("data.split-leak", copies_on_both_sides, shuffled_images_in_a_dataset),
     Pair("data.split-leak", rare_digits_repeated_before_the_split, boards_of_nine_squares),
+    Pair("data.split-leak", repeated_before_the_split, people_and_things),
 ]
