@@ -552,5 +552,5 @@ PAIRS = [
     Pair("data.split-leak", validated_on_what_it_learned, validation_alike),
     Pair("data.split-leak", copies_on_both_sides, shuffled_images_in_a_dataset),
     Pair("data.split-leak", rare_digits_repeated_before_the_split, boards_of_nine_squares),
-    Pair("data.split-leak", repeated_before_the_split, people_and_things),
+    Pair("data.split-leak", rare_digits_repeated_before_the_split, people_and_things),
 ]
