@@ -146,9 +146,14 @@ RECORDED = {
         "over_batch": "none",
         "channels_first": "none",
         "rows_normalized": "none",
+        "normalized_alone": "none",
         "backbone_weights": "loaded",
         "conflicts": "none",
         "idle_normalizations": "none",
+        "idle_dropouts": "none",
+        "opposed": "none",
+        "acted_opposed": "none",
+        "waiting_in_vain": "none",
     },
 }
 SITES = {

@@ -96,6 +96,36 @@ def test_axes_of_images_that_are_mistaken():
 
 
 @pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (layers.LayerNormalization(name="a"), (8, 1), "a"),
+        (layers.LayerNormalization(axis=[1, 2]), (8, 1), "none"),
+        (layers.RMSNormalization(name="b"), (1,), "b"),
+        (layers.GroupNormalization(groups=-1, name="c"), (6,), "c"),
+        (layers.GroupNormalization(groups=-1), (4, 4, 6), "none"),
+        (layers.GroupNormalization(groups=3), (6,), "none"),
+        (layers.BatchNormalization(), (1,), "none"),
+    ],
+    ids=str,
+)
+def test_normalizations_of_single_values_are_named(layer, shape, expected):
+    """By what they were built for, so that it is known of a subclassed model too."""
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.stack = [layer, layers.Dense(2)]
+
+        def call(self, x):
+            return self.stack[1](self.stack[0](x))
+
+    model = Own()
+    model.compile("sgd", "mse")
+    model(np.ones((2, *shape), "float32"))
+    assert model_fact(model, "normalized_alone").rpartition("/")[2] == expected
+
+
+@pytest.mark.parametrize(
     ("stack", "expected"),
     [
         ([layers.Embedding(9, 4), layers.LSTM(3, name="a")], "a"),

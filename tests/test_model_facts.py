@@ -18,6 +18,7 @@ from tfhealth.capture.facts import collect, graph
 from tfhealth.capture.facts.backbones import backbone_facts
 from tfhealth.capture.facts.data import described, fit_data
 from tfhealth.capture.facts.fit import fit_facts
+from tfhealth.capture.monitors import Monitors
 
 ROOT = Path(__file__).parent.parent
 
@@ -491,6 +492,7 @@ def test_every_fact_is_in_the_guide(tmp_path):
     found["data"] |= set(fit_data({"x": rows, "class_weight": {0: 1.0}, "validation_data": dataset.batch(2)}))
     found["data"] |= set(described(dataset.shuffle(2).batch(2))) | {"unread"}
     found["fit"] |= told
+    found["callbacks"] = set(Monitors([], model).facts([]))
     found["end"] = {"error"}  # of a fit that died
     listed = documented()
     assert listed.pop("optimizer") <= found.pop("optimizer") | {"schedule", "learning_rate_schedule"}

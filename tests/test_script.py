@@ -178,3 +178,19 @@ def test_wrong_use_is_told_and_nothing_is_run(arguments, text):
     assert done.returncode == 2
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("max", "fail"), ("auto", "pass")])
+def test_other_callbacks_of_a_fit_are_seen(tmp_path, mode, expected):
+    """One that takes the worst epoch for the best, and ends the training there, is found."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import keras, numpy as np\n"
+        "x = np.random.default_rng(0).normal(size=(160, 6)).astype('float32')\n"
+        "model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])\n"
+        "model.compile(keras.optimizers.Adam(0.01), 'mse')\n"
+        f"stop = keras.callbacks.EarlyStopping('loss', mode={mode!r}, patience=2)\n"
+        "model.fit(x, x[:, :1], 16, 8, verbose=0, callbacks=[stop])\n"
+    )
+    _, (result,) = run(tmp_path, script)
+    assert {one["rule"]: one["verdict"] for one in result["rules"]}["LOSS061"] == expected

@@ -67,6 +67,10 @@ def test_features_that_vary_and_features_that_do_not(tmp_path):
     assert seen["largest_feature_std"] == pytest.approx([spread.max()], rel=1e-5)
     assert seen["std"] == pytest.approx([flat.std()], rel=1e-5)
     assert seen["zero_fraction"] == seen["altered_fraction"] == [0]
+    centered = flat - flat.mean(axis=0)
+    assert seen["autocorrelation"] == pytest.approx(
+        [np.sum(centered[1:] * centered[:-1]) / np.sum(centered**2)], rel=1e-4
+    )
     sizes = np.sort(np.abs(flat).max(axis=1))
     assert seen["sample_scale"] == pytest.approx([sizes[28] / sizes[3]], rel=1e-5)  # without the 3 largest and smallest
 
@@ -363,6 +367,17 @@ def test_output_that_may_be_anything_has_no_yes_or_no(tmp_path):
     seen, _ = outputs_of(tmp_path, y, "binary_crossentropy", layers.Dense(1))
     assert seen["prediction.correct_share"] is seen["prediction.entropy"] is None
     assert seen["label.classes_present"] == [2]
+
+
+@pytest.mark.parametrize(("loss", "units"), [("mse", 1), ("mae", 3), ("binary_crossentropy", 3)])
+def test_yes_and_no_behind_a_sigmoid_whatever_the_loss(loss, units, tmp_path):
+    """Each answer counts by itself; labels between 0 and 1 are no yes and no no."""
+    y = (noise(64, units) > 0.3).astype("float32")
+    y[40, 0] = 0.4
+    seen, out = outputs_of(tmp_path, y, loss, layers.Dense(units, activation="sigmoid"))
+    expected = [np.mean((out > 0.5) == (y[:32] > 0.5)), np.nan]
+    assert seen["prediction.correct_share"] == pytest.approx(expected, nan_ok=True)
+    assert seen["prediction.top_class_share"] is seen["prediction.entropy"] is None
 
 
 def test_collapse_to_one_answer(tmp_path):

@@ -9,6 +9,7 @@ from tests.asking import EVERYTHING, asking, values
 from tests.models import trained
 from tests.test_bit_identical import differences
 from tfhealth import load_run
+from tfhealth.series import Probe
 from tfhealth.statistics.builtin.inputs import MEMORY
 
 ABOUT_VALIDATION = [one for one in EVERYTHING if one.startswith("validation_")]
@@ -88,6 +89,20 @@ def test_training_samples_in_the_validation_data_are_found(tmp_path):
     assert only(run, "input", "seen_fraction") == pytest.approx([12 / 48] * 2)
     assert values(run, "input", "only", "seen_fraction")[1:] == pytest.approx([0] * 3 + [1] * 4)
     assert np.isnan(values(run, "input", "only", "seen_fraction")[0])
+
+
+@pytest.mark.parametrize(("moved", "expected"), [(0, 1.0), (1, 0.0)])
+def test_samples_of_several_inputs_are_equal_in_all_of_them(moved, expected, tmp_path):
+    """People and things that training saw, each with others, make samples that it did not see."""
+    people, things, y = noise(48, 4), noise(48, 3, seed=1), np.arange(48) % 5
+    inputs = [keras.Input((4,)), keras.Input((3,))]
+    joined = keras.layers.Concatenate()([keras.layers.Dense(2)(one) for one in inputs])
+    model = keras.Model(inputs, keras.layers.Dense(5, activation="softmax")(joined))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    names = ("input.seen_fraction", "validation_input.seen_fraction")
+    run = validated(tmp_path, model, ([people, things], y), ([people, np.roll(things, moved, 0)], y), *names)
+    seen = [run.series(Probe(one, "seen_fraction")) for one in run.sites if one.kind == "validation_input"]
+    assert [one.values.tolist() for one in seen] == [[expected]] * 2
 
 
 def test_nothing_is_found_where_training_remembers_nothing(tmp_path):

@@ -184,6 +184,23 @@ def rows_normalized() -> Program:
     return images(layers.Conv2D(16, 3), layers.BatchNormalization(axis=1), layers.ReLU(), layers.Flatten(), epochs=12)
 
 
+def stretches_normalized_along(axis) -> Program:
+    rng = np.random.default_rng(2)
+    x = (rng.normal(size=(1200, 24, 1)) + rng.uniform(-1, 1, (1200, 1, 1))).astype("float32")
+    rising = x[:, 12:, 0].mean(axis=1) > x[:, :12, 0].mean(axis=1)
+    stack = [layers.LayerNormalization(axis=axis), layers.Conv1D(16, 5, activation="relu"), layers.Flatten()]
+    model = sequential((24, 1), *stack, layers.Dense(1, activation="sigmoid"))
+    return compiled(model, x, rising.astype("float32"), loss="binary_crossentropy")
+
+
+def single_values_normalized() -> Program:
+    return stretches_normalized_along(-1)
+
+
+def whole_stretches_normalized() -> Program:
+    return stretches_normalized_along([1, 2])
+
+
 # arch.pretrained
 
 
@@ -383,6 +400,7 @@ PAIRS = [
     Pair("arch.dimensions", gated_over_samples, gated_over_features),
     Pair("arch.dimensions", channels_in_front, channels_behind),
     Pair("arch.dimensions", rows_normalized, cnn_with_batch_normalization, "warn"),
+    Pair("arch.dimensions", single_values_normalized, whole_stretches_normalized),
     Pair("arch.pretrained", frozen_backbone_without_weights, frozen_after_training),
     Pair("arch.dropout-batchnorm", dropout_first, dropout_last, "warn"),
     Pair("arch.batchnorm-deep", sixteen_relu_layers, sixteen_normalized_layers),

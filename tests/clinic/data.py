@@ -162,6 +162,28 @@ def patients_by_severity() -> Program:
     return compiled(model, x, y, loss="mse", shuffle=False, validation_split=0.0, epochs=30)
 
 
+def people_and_things() -> Program:
+    """All people and all things are on both sides of the split; no person is there with the same thing twice."""
+    rng = np.random.default_rng(5)
+    people, things = rng.normal(size=(60, 6)), rng.normal(size=(80, 6))
+    who, what = np.divmod(rng.permutation(4800), 80)
+    inputs = [keras.Input((6,)), keras.Input((6,))]
+    joined = layers.Concatenate()([relu(32)(one) for one in inputs])
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(relu(32)(joined)))
+    x = [people[who].astype("float32"), things[what].astype("float32")]
+    y = np.sum(people[who] * things[what], axis=1) > 0
+    return compiled(model, x, y.astype("float32"), keras.optimizers.Adam(3e-3), "binary_crossentropy")
+
+
+def windows_of_a_walk_in_order() -> Program:
+    walk = np.random.default_rng(4).normal(size=1300)
+    for now in range(1, len(walk)):
+        walk[now] += 0.9 * walk[now - 1]
+    x = standard(np.lib.stride_tricks.sliding_window_view(walk[:-1], 12))
+    model = sequential((12,), relu(32), layers.Dense(1))
+    return compiled(model, x, standard(walk[12:, None]), loss="mse", shuffle=False, epochs=10)
+
+
 def a_class_a_batch() -> Program:
     rows = [part for digit in range(10) for part in in_batches(np.flatnonzero(DIGITS.target == digit))]
     data = Batches(PIXELS, DIGITS.target, [rows[place] for place in shuffled(len(rows))])
@@ -494,6 +516,7 @@ PAIRS = [
     Pair("data.shuffled", patients_by_diagnosis, binary_cancer),
     Pair("data.shuffled", sequences_by_class, lstm_on_sums),
     Pair("data.shuffled", patients_by_severity, regression_on_diabetes, "warn"),
+    Pair("data.shuffled", patients_by_severity, windows_of_a_walk_in_order, "warn"),
     Pair("data.class-balance", one_defect_in_a_thousand, one_defect_in_three),
     Pair("data.class-balance", one_image_in_three_hundred, shuffled_images_in_a_dataset),
     Pair("data.class-balance", rare_kind_of_wine, tanh_wine, "warn"),
@@ -529,4 +552,5 @@ PAIRS = [
     Pair("data.split-leak", validated_on_what_it_learned, validation_alike),
     Pair("data.split-leak", copies_on_both_sides, shuffled_images_in_a_dataset),
     Pair("data.split-leak", rare_digits_repeated_before_the_split, boards_of_nine_squares),
+    Pair("data.split-leak", rare_digits_repeated_before_the_split, people_and_things),
 ]

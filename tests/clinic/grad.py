@@ -108,6 +108,14 @@ def steps_too_large_for_small_weights() -> Program:
     return compiled(model, PIXELS, DIGITS.target, keras.optimizers.Adam(0.02), epochs=2)
 
 
+def one_weight_across_zero() -> Program:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(800, 1)).astype("float32")
+    y = x + rng.normal(size=(800, 1))
+    model = sequential((1,), layers.Dense(1, kernel_initializer=keras.initializers.Constant(-0.5)))
+    return compiled(model, x, y, keras.optimizers.Adam(0.1), "mse", epochs=4)
+
+
 PAIRS = [
     Pair("grad.vanishing", sigmoid_convolutions, cnn_with_dropout),
     Pair("grad.vanishing", sigmoid_autoencoder, autoencoder),
@@ -118,4 +126,5 @@ PAIRS = [
     Pair("grad.update-shape", one_wide_unit, small_iris, "warn"),
     Pair("grad.weights-diverge", critic_without_bounds, linear_regression),
     Pair("grad.update-ratio", steps_too_large_for_small_weights, regression_on_diabetes, "warn"),
+    Pair("grad.update-ratio", steps_too_large_for_small_weights, one_weight_across_zero, "warn"),
 ]

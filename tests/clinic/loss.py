@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -97,6 +99,21 @@ def squared_error_that_leaves_nothing() -> Program:
     x, y = (2 * corner - 1 + rng.normal(0, 0.1, (600, 2))).astype("float32"), corner[:, 0] ^ corner[:, 1]
     model = sequential((2,), layers.Dense(16, activation="tanh"), layers.Dense(1, activation="sigmoid"))
     return compiled(model, x, y, keras.optimizers.Adam(0.05), "mse", epochs=15)
+
+
+def exclusive_or(hidden: str, optimizer: Any, epochs: int) -> Program:
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+    model = sequential((2,), layers.Dense(8, activation=hidden), layers.Dense(1, activation="sigmoid"))
+    fit = {"batch_size": 4, "epochs": epochs, "validation_split": 0.0}
+    return compiled(model, x, x[:, :1] != x[:, 1:], optimizer, "mse", **fit)
+
+
+def exclusive_or_never_learned() -> Program:
+    return exclusive_or("sigmoid", "sgd", 300)
+
+
+def exclusive_or_right_and_unsure() -> Program:
+    return exclusive_or("tanh", keras.optimizers.Adam(0.01), 60)
 
 
 def gray_codes() -> tuple[np.ndarray, np.ndarray]:
@@ -337,6 +354,7 @@ PAIRS = [
     Pair("loss.fits-task", squared_error_on_yes_or_no, binary_cancer, "warn"),
     Pair("loss.fits-task", absolute_error_on_rare_answers, squared_error_that_leaves_nothing),
     Pair("loss.fits-task", squared_error_on_gray_codes, cross_entropy_on_gray_codes),
+    Pair("loss.fits-task", exclusive_or_never_learned, exclusive_or_right_and_unsure),
     Pair("loss.fits-task", waves_behind_a_relu, waves_behind_a_tanh),
     Pair("loss.fits-task", digits_as_numbers, dense_on_pixels),
     Pair("loss.fits-task", ten_digits_for_one_sigmoid, dense_on_pixels),

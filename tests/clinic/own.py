@@ -82,8 +82,35 @@ def mode_handed_on() -> Program:
     return compiled(Blocks(mode=None), IMAGES, DIGITS.target, keras.optimizers.SGD(0.05), epochs=4)
 
 
+class WithoutMode(keras.Model):
+    """Two layers with a dropout between; Keras cannot tell it that it trains."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.dropout, self.head = layers.Dense(64, "relu"), layers.Dropout(0.3), softmax()
+
+    def call(self, x):
+        return self.head(self.dropout(self.hidden(x)))
+
+
+class WithMode(WithoutMode):
+    """The same with an argument for the mode, which Keras hands on by itself."""
+
+    def call(self, x, training=None):
+        return super().call(x)
+
+
+def dropout_never_told() -> Program:
+    return compiled(WithoutMode(), standard(DIGITS.data), DIGITS.target)
+
+
+def dropout_told() -> Program:
+    return compiled(WithMode(), standard(DIGITS.data), DIGITS.target)
+
+
 PAIRS = [
     Pair("arch.frozen", constants_for_kernels, kernels_that_are_trained, "warn"),
     Pair("arch.frozen", variables_of_tensorflow, kernels_that_are_trained),
     Pair("gold.train-test-mode", always_in_test_mode, mode_handed_on),
+    Pair("gold.train-test-mode", dropout_never_told, dropout_told, "warn"),
 ]

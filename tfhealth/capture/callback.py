@@ -134,6 +134,7 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         self.facts: Facts = checked({} if facts is None else facts)
         self.described: Facts = {} if data is None else {"data": described(data)}
         self.told: Facts = {}
+        self.others: Sequence[Any] | None = None
         self.ahead: Ahead | None = asked(preflight)
         self.data: Mapping[str, Any] | None = None
         self.tried: TriedAhead | None = None
@@ -151,7 +152,11 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         """Return the settings without a model or a run: what is copied or pickled watches a fit of its own."""
         state = {name: value for name, value in vars(self).items() if name != "_finalizer"}
         blank: dict[str, Any] = vars(keras.callbacks.Callback())  # no model, no parameters
-        return state | blank | {"told": dict(self.told), "tried": None, "result": None, "run_dir": None, "_watch": None}
+        return (
+            state
+            | blank
+            | {"told": dict(self.told), "others": None, "tried": None, "result": None, "run_dir": None, "_watch": None}
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HealthCallback:
         """Return a callback with the same settings and no run: tuners copy callbacks for every trial."""

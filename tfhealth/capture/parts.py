@@ -13,13 +13,16 @@ import tensorflow as tf
 from tfhealth.capture import losses, outputs
 from tfhealth.capture.fusion import FUSED_WITH_LOSS, fused
 from tfhealth.capture.initializers import fan_stds
-from tfhealth.capture.reductions import Context, flat_outside, traced
+from tfhealth.capture.reductions import Context, flat_outside, joint, traced
 from tfhealth.capture.sampling import sampled_rows
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap, Updated
 from tfhealth.series import Attribute, Site
 
 __all__ = ["Contexts"]
+
+_YES_OR_NO = ("sigmoid", "hard_sigmoid")
+"""Activations whose outputs are an answer each, on one side of one half, whatever the loss takes them for."""
 
 
 @dataclass(eq=False)
@@ -40,11 +43,11 @@ class Contexts:
     replicas: int
     note: Callable[[str, str], None]
     training: Callable[[Site, str, tuple[int, ...]], Any] | None = None
-    _norms: dict[int, Any] = field(default_factory=dict)
+    _made: dict[int | str, Any] = field(default_factory=dict)
 
     def anew(self) -> Contexts:
         """Return the same for a branch of the step: what was computed in it does not exist outside of it."""
-        return replace(self, _norms={})
+        return replace(self, _made={})
 
     def of(self, one: Located, state: Callable[[str, tuple[int, ...]], Any]) -> Context | None:
         """Return what a site's sums are computed from; None where the step has no tensor there.
@@ -63,7 +66,7 @@ class Contexts:
         if kind == "prediction" and fused(tensor, FUSED_WITH_LOSS):
             self.note("prediction", "the loss begins with an operation that TensorFlow may fuse with the output")
             return None
-        return Context(tensor, one.attributes, state, self._parts(kind, one, tensor), size)
+        return Context(tensor, one.attributes, state, self._parts(kind, one, tensor) | self._joint(one, state), size)
 
     def tensor(self, one: Located) -> Any:
         """Return the tensor of an activation, or the value, gradient or change of a variable; None for none."""
@@ -100,7 +103,7 @@ class Contexts:
         tensor = tf.cast(update.gradient.values if sparse else update.gradient, tf.float32)
         return tensor if update.scale is None else tensor / tf.cast(update.scale, tf.float32)
 
-    def _parts(self, kind: str, one: Located, tensor: Any) -> Mapping[str, Any]:
+    def _parts(self, kind: str, one: Located, tensor: Any) -> dict[str, Any]:
         """Return what some of a site's sums need beside its tensor; None for what is not to be had."""
         attributes, update = one.attributes, one.update
         training = None if self.training is None else functools.partial(self.training, Site(kind, one.site.name))
@@ -122,8 +125,21 @@ class Contexts:
             weights = self._class_weights(attributes)
             return _label_parts(attributes, tensor) | {"training": training, "weights": weights}
         if kind == "input":
-            return {"training": training, "loaded": _loaded(tensor), "target": self._target()}
+            quantity = True if tensor.dtype.is_floating else None
+            return {"training": training, "loaded": _loaded(tensor), "target": self._target(), "quantity": quantity}
         return self._prediction_parts(one) if kind == "prediction" else {"training": training}
+
+    def _joint(self, one: Located, state: Callable[[str, tuple[int, ...]], Any]) -> dict[str, Any]:
+        """Return what makes the hashes of samples of several inputs, once for all; nothing where there is one."""
+        kind = one.site.kind
+        inputs = [other for other in self.located if other.site.kind == kind] if kind.endswith("input") else []
+
+        def made() -> Any:
+            if kind not in self._made:
+                self._made[kind] = joint([Context(other.tensor, other.attributes, state) for other in inputs])
+            return self._made[kind]
+
+        return {"joint": made} if len(inputs) > 1 else {}
 
     def _target(self) -> Any:
         """Return the labels of the only output, where they are one number for each sample; else None."""
@@ -159,10 +175,10 @@ class Contexts:
 
     def _global_norm(self, optimizer: Any) -> Any:
         """Return the norm of all gradients that one optimizer was given."""
-        if id(optimizer) not in self._norms:
+        if id(optimizer) not in self._made:
             gradients = [self._gradient(one) for one in self.tap.updates if one.optimizer is optimizer]
-            self._norms[id(optimizer)] = tf.linalg.global_norm([one for one in gradients if one is not None])
-        return self._norms[id(optimizer)]
+            self._made[id(optimizer)] = tf.linalg.global_norm([one for one in gradients if one is not None])
+        return self._made[id(optimizer)]
 
     def _prediction_parts(self, one: Located) -> dict[str, Any]:
         attributes = one.attributes
@@ -170,11 +186,12 @@ class Contexts:
         known = encoding is not None and (encoding != "binary" or form is not None)
         wanted = Site(one.site.kind.replace("prediction", "label"), one.site.name)
         label = next((other.tensor for other in self.located if other.site == wanted), None)
+        answers = encoding is None and attributes["activation"] in _YES_OR_NO and _alike(one.tensor, label)
         return {
-            "encoding": encoding,
+            "encoding": "binary" if answers else encoding,
             "classes": outputs.classes(attributes) if known else None,
             "form": form if known else None,
-            "label": label if known else None,
+            "label": label if known or answers else None,
             "target": label if encoding is None and _alike(one.tensor, label) else None,
             "distribution": True if form == "probabilities" and encoding in ("index", "onehot") else None,
         }

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfhealth.capture import losses, rates, sites
 from tfhealth.capture.branch import where
 from tfhealth.capture.extras import Extras
+from tfhealth.capture.idle import idle_dropouts
 from tfhealth.capture.measured import Measured, Wanting
 from tfhealth.capture.nonfinite import Flags
 from tfhealth.capture.parts import Contexts
@@ -184,7 +185,8 @@ class Probes:
         for subject, why in sites.untapped(tap):
             self.note(subject, why)
         found = sites.locate(tap, self.model)
-        return [*found, *losses.locate(tap, self.model, found, self.note), *rates.locate(tap, self.note)]
+        found += losses.locate(tap, self.model, found, self.note)
+        return [*found, *rates.locate(tap, self.note), idle_dropouts(tap, self.model)]
 
     def contexts(self, tap: Tap, located: Sequence[Located], replica: Replica) -> Contexts:
         """Return what the sums of a step are computed from."""

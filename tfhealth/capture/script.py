@@ -170,7 +170,7 @@ def _watched_fits(pattern: HealthCallback, results: list[Result], first: _First)
         watching = next((one for one in own if isinstance(one, HealthCallback)), None)
         if watching is None:
             watching = copy.deepcopy(pattern)
-            watching.told = _told(bound)
+            watching.told, watching.others = _told(bound), own
             bound.arguments["callbacks"] = [*own, watching]
         first.act(watching, model, bound.arguments)
         try:

@@ -87,13 +87,13 @@ class Session:
         """Keep what a block raises from the user's training: one warning, one note."""
         return self.journal.guarded(subject)
 
-    def start(self, params: Mapping[str, Any], told: Sequence[Facts]) -> None:
-        """Open the run."""
+    def start(self, params: Mapping[str, Any], told: Sequence[Facts], others: Sequence[Any] | None = None) -> None:
+        """Open the run of a fit, with what it is about, as `Known` has it."""
         every, overhead = self.schedule.every, self.schedule.overhead
         settings = {"name": self.name, "exact": self.exact, "every": every, "overhead": overhead}
         self.journal = Journal(self.folder, settings)
         self.resources = Resources(self.journal, self.schedule)
-        self.known = Known(self.model, self.journal, params, told)
+        self.known = Known(self.model, self.journal, params, told, others)
         self._steps_per_epoch, self._count = params.get("steps"), int(self.model.steps_per_execution)
 
     def _prepare(self) -> None:
@@ -195,6 +195,7 @@ class Session:
 
     def epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Flush, and record what Keras logged."""
+        self.known.epoch_ended(logs)
         self._epoch_base = self._done = self._taken
         with self.guarded("flush"):
             self.flush(epoch_ended=True)

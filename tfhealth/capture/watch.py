@@ -67,7 +67,7 @@ class Watch:
             for rule in self.checklist.rules
             if can_reach(rule, overrides[rule.id], "critical")
         ]
-        self.session.start(callback.params or {}, [callback.described, callback.told, callback.facts])
+        self.session.start(callback.params or {}, [callback.described, callback.told, callback.facts], callback.others)
         if callback.tried is not None:
             with self.session.guarded("preflight"):
                 self.session.journal.take_over(callback.tried.run)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfhealth.capture.facts import axes, linear
+from tfhealth.capture.facts.alone import alone
 from tfhealth.capture.facts.backbones import backbone_facts
 from tfhealth.capture.facts.graph import Call, Graph
 from tfhealth.capture.facts.layers import plain_layers, regularizers, size
@@ -55,6 +56,7 @@ def structure_facts(model: Any, graph: Graph | None) -> dict[str, Attribute]:
         **_counts(model),
         "frozen_parameters": sum(size(one) for one, _ in frozen) if model.built else None,
         "frozen_random_kernels": sum(_random_kernel(*one) for one in frozen),
+        "normalized_alone": ", ".join(alone(model)) or "none" if model.built else None,
         "extras": _extras(model),
         **backbone_facts(_all(model)),
     }

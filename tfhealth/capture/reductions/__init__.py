@@ -7,6 +7,7 @@ from typing import Any
 from tfhealth.capture.reductions import inputs, loss, outputs, running, tensors, variables
 from tfhealth.capture.reductions.context import Context, Reduction
 from tfhealth.capture.reductions.foreign import SCOPE, effects_of, foreign, traced
+from tfhealth.capture.reductions.inputs import joint
 from tfhealth.capture.reductions.outputs import CUMULATIVE
 from tfhealth.capture.reductions.tensors import flat_outside
 from tfhealth.statistics import Sum
@@ -21,6 +22,7 @@ __all__ = [
     "Context",
     "effects_of",
     "flat_outside",
+    "joint",
     "reduced",
     "together",
     "traced",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tfhealth.capture.reductions.context import Context, Reduction, where
 from tfhealth.statistics.builtin.inputs import MEMORY
 
-__all__ = ["PART_OF", "REDUCTIONS", "moments"]
+__all__ = ["PART_OF", "REDUCTIONS", "joint", "moments"]
 
 _MIX = (0x2545F4914F6CDD1D, 0x369DEA0F31A53F85)  # odd, and of no pattern
 _LOW, _HIGH, _TOP, _PARTS = 1 << 20, 1 << 32, 1 << 40, 1 << 24
@@ -91,6 +92,19 @@ def _without_sums(numbers: Any) -> Any:
     return high * high * _MIX[0] + numbers * _MIX[1]
 
 
+def joint(contexts: Sequence[Context]) -> Any:
+    """Return a hash of each sample of several inputs, int64[B]: what differs in one of them is another sample."""
+    length = contexts[0].length
+    factors = _odd(np.arange(len(contexts)), _MIX[1])
+    hashes = [_of_length(_mixed(one), length) * factor for one, factor in zip(contexts, factors, strict=True)]
+    return _without_sums(tf.add_n(hashes))
+
+
+def _of_length(hashes: Any, length: Any) -> Any:
+    """Return so many hashes; an input whose first axis is not the batch must not end the step."""
+    return tf.concat([hashes, tf.zeros([length], tf.int64)], 0)[:length]
+
+
 def _low_part(hashes: Any) -> Any:
     """Return the sum of the hashes' upper 24 bits modulo 2²⁴, which float32 holds exactly."""
     return tf.cast(tf.reduce_sum(hashes // _TOP % _PARTS) % _PARTS, tf.float32)
@@ -134,7 +148,8 @@ def _seen_samples(context: Context) -> Any:
     training = context.parts.get("training")
     state = context.state if training is None else training
     memory, known = state("samples", (2 * _SLOTS,)), state("samples_known", ())
-    hashes = context.once(_mixed)
+    several = context.parts.get("joint") is not None
+    hashes = _of_length(context.part("joint"), context.length) if several else context.once(_mixed)
     slots = tf.stack([hashes // _TOP % _SLOTS, hashes // _LOW % _SLOTS + _SLOTS])
     found = tf.gather(memory, slots)
     seen = tf.where(known > 0, tf.reduce_sum(tf.reduce_min(found, axis=0)), float("nan"))

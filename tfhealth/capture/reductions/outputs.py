@@ -161,8 +161,13 @@ def _top_class_count(context: Context) -> Any:
 
 
 def _correct_count(context: Context) -> Any:
+    """Return how many guesses are right; NaN where the loss does not say that labels are classes, and they are none."""
     labels = classes_of(context.part("label"), context.part("encoding"))
-    return tf.reduce_sum(tf.cast(tf.equal(context.once(_guesses), labels), tf.float32))
+    right = tf.reduce_sum(tf.cast(tf.equal(context.once(_guesses), labels), tf.float32))
+    if context.attributes["encoding"] is not None:
+        return right
+    written = tf.cast(context.part("label"), tf.float32)
+    return tf.where(tf.reduce_all(tf.equal(written, 0) | tf.equal(written, 1)), right, float("nan"))
 
 
 def _squared_error(context: Context) -> Any:
@@ -222,7 +227,7 @@ PART_OF = {
     "autocorrelation": "quantity",
     "row_sum_error": "distribution",
     "entropy": "form",
-    "guesses": "classes",
+    "guesses": "label",
     "top_class_count": "classes",
     "correct_count": "label",
     "squared_error": "target",

@@ -199,8 +199,8 @@ STATISTICS = (
         ("seen_samples", "samples"),
         over("seen_samples", "samples"),
         "share",
-        f"share of samples equal to one of the first {MEMORY} that training probes saw before; NaN before the first; "
-        "below 0.4 % by chance",
+        f"share of samples equal, in all inputs, to one of the first {MEMORY} that training probes saw before; "
+        "NaN before the first; below 0.4 % by chance",
         SHARE,
         seldom=("input",),
     ),

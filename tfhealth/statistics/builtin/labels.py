@@ -205,13 +205,13 @@ STATISTICS = (
     ),
     Statistic(
         "autocorrelation",
-        LABEL,
+        (*LABEL, "input"),
         ("autocorrelation",),
         same("autocorrelation"),
         "",
         "Σ cᵢcᵢ₊₁ / Σ cᵢ² over the batch with c = x − mean, of labels that are no classes; near 0 for shuffled data",
         (-1.0, 1.0),
-        seldom=("label",),
+        seldom=("label", "input"),
     ),
     Statistic(
         "row_sum_error",

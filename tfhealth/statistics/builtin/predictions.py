@@ -1,7 +1,7 @@
 """Statistics of predictions: agreement with the labels, and collapse to one answer.
 
-Classes are those of exclusive ones, where the loss tells how labels write them. Sample weights and masks are not
-regarded. Of several replicas each sees its part of the batch.
+Classes are those of exclusive ones, where the loss tells how labels write them, and beside them every yes or no behind
+a sigmoid. Sample weights and masks are not regarded. Of several replicas each sees its part of the batch.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ STATISTICS = (
         ("correct_count", "guesses"),
         over("correct_count", "guesses"),
         "share",
-        "share of the batch whose likeliest class is the label",
+        "share of the batch whose likeliest class is the label; of other labels, where all are 0 or 1, share of the "
+        "sigmoid outputs on the label's side of one half",
         SHARE,
     ),
     Statistic(
