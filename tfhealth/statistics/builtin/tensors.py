@@ -74,7 +74,7 @@ STATISTICS = (
     Statistic("maximum", (*_DATA, "activation"), ("maximum",), same("maximum"), "", "max x", ANY),
     Statistic(
         "zero_fraction",
-        (*INPUT, "activation", "gradient"),
+        (*INPUT, *LABEL, "activation", "gradient"),
         ("zero_count", "count"),
         over("zero_count", "count"),
         "share",
