@@ -1,4 +1,4 @@
-"""Programs whose parts are joined wrongly: a loss that reads too little, answers among the inputs, labels made twice."""
+"""Programs whose parts are joined wrongly: losses that read too little, answers among the inputs, labels made twice."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.clinic.healthy import DIGITS, IMAGES, PIXELS, compiled, relu, sequent
 from tests.clinic.pair import Pair, Program
 
 WINE, CANCER, DIABETES = datasets.load_wine(), datasets.load_breast_cancer(), datasets.load_diabetes()
+BINARY = "binary_crossentropy"
 ORDER = np.random.default_rng(3).permutation(len(WINE.target))
 WINES, KINDS = standard(WINE.data)[ORDER], WINE.target[ORDER]
 
@@ -25,14 +26,19 @@ def ranked(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Program
     def cost(y_true: Any, y_pred: Any) -> Any:
         return ops.mean(ops.softplus(second(y_pred) - first(y_pred)))
 
-    pairs = np.random.default_rng(0).integers(0, len(WINE.data), (2, 2000))
-    alcohol = WINE.data[:, 0][pairs]
-    better, worse = np.where(alcohol[0] > alcohol[1], pairs, pairs[::-1])
+    x, known = standard(WINE.data)[ORDER], [pairs_of(0, 130, 2000), pairs_of(130, 178, 400)]
     score = keras.Sequential([keras.Input((13,)), relu(16), layers.Dense(1)])
     inputs = [keras.Input((13,)), keras.Input((13,))]
     model = keras.Model(inputs, layers.Concatenate()([score(one) for one in inputs]))
-    x = standard(WINE.data)
-    return compiled(model, [x[better], x[worse]], np.zeros((2000, 1)), loss=cost, epochs=6)
+    (x_train, y_train), held_out = [([x[one] for one in pairs], np.zeros((len(pairs[0]), 1))) for pairs in known]
+    return compiled(model, x_train, y_train, loss=cost, epochs=6, validation_data=held_out)
+
+
+def pairs_of(first: int, last: int, count: int) -> np.ndarray:
+    """Return places of two wines each, of which the first has more alcohol, int[2, count]."""
+    pairs = np.random.default_rng(0).integers(first, last, (2, count))
+    alcohol = WINE.data[ORDER, 0][pairs]
+    return np.where(alcohol[0] > alcohol[1], pairs, pairs[::-1])
 
 
 def two_wines_of_each_batch() -> Program:
@@ -82,7 +88,8 @@ def rows_weighed_one_by_one() -> Program:
 def rows_weighed_against_each_other() -> Program:
     scores = keras.Sequential([layers.Dense(1), layers.Softmax(axis=1)])
     hidden = layers.Dense(32, activation="tanh")
-    return compiled(sequential((8, 8), hidden, Weighed(scores), softmax()), DIGITS.images / 16, DIGITS.target)
+    stack = [hidden, Weighed(scores), softmax()]
+    return compiled(sequential((8, 8), *stack), DIGITS.images / 16, DIGITS.target, keras.optimizers.Adam(5e-3))
 
 
 def half_of_a_cross_entropy() -> Program:
@@ -132,13 +139,12 @@ def dropout_before_the_answer() -> Program:
 def gaps(value: float) -> Program:
     """Return a program on measurements of which every fifth of one column in three was lost."""
     rng = np.random.default_rng(1)
+    mixed = rng.permutation(len(CANCER.target))
     lost = (rng.random(CANCER.data.shape) < 0.2) & (np.arange(30) % 3 == 0)
     x = np.where(lost, np.nan, CANCER.data)
     x = standard(np.where(lost, np.nanmean(x, axis=0) if np.isnan(value) else value, x))
-    return compiled(sequential((30,), relu(16), layers.Dense(1, activation="sigmoid")), x, CANCER.target, loss=BINARY)
-
-
-BINARY = "binary_crossentropy"
+    model = sequential((30,), relu(16), layers.Dense(1, activation="sigmoid"))
+    return compiled(model, x[mixed], CANCER.target[mixed], loss=BINARY, epochs=12)
 
 
 def gaps_marked_by_a_number() -> Program:

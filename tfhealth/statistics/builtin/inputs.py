@@ -190,9 +190,9 @@ STATISTICS = (
         ("placeholder_share",),
         same("placeholder_share"),
         "share",
-        "of the feature where it is largest, share of samples that hold one and the same value, its smallest or largest, "
-        "farther from all other values than these are from each other, which hardly repeat; 0 for fewer than 16 "
-        "samples, and where a sample is no row of features",
+        "of the feature where it is largest, share of samples that hold one and the same value, its smallest or "
+        "largest, farther from all other values than these are from each other, which hardly repeat; 0 for fewer than "
+        "16 samples, and where a sample is no row of features",
         SHARE,
         seldom=("input",),
     ),
