@@ -186,9 +186,11 @@ def test_variable_of_a_loss_that_nobody_changes(expected, changed, tmp_path):
     change = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: variable.assign_add(float(changed)))
     callback = HealthCallback(**quiet(tmp_path))
     model.fit(X, NUMBERS[:, None], batch_size=8, verbose=0, callbacks=[change, callback])
-    assert load_run(callback.run_dir).sites[Site("loss", "batch")]["forgotten"] is expected
+    run = load_run(callback.run_dir)
+    assert run.sites[Site("loss", "batch")]["forgotten"] is expected
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @pytest.mark.parametrize(("expected", "axis"), [(True, -1), (False, 1)])
 def test_softmax_over_one_thing_is_seen_inside_a_layer(expected, axis, tmp_path):
     """Scores of a sequence have their steps on the axis before the last."""
