@@ -87,7 +87,7 @@ def _adapted(layer: Any) -> bool | None:
         return None
     if layer.input_mean is not None:
         return True
-    mean, variance = (keras.ops.convert_to_numpy(one) for one in (layer.adapt_mean, layer.adapt_variance))
+    mean, variance = layer.adapt_mean.numpy(), layer.adapt_variance.numpy()
     return bool((mean != 0).any() or (variance != 1).any())
 
 
