@@ -5,11 +5,13 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from tests.asking import watched
 from tests.models import quiet
-from tfhealth import HealthCallback
+from tfhealth import HealthCallback, load_run
+from tfhealth.series import Site
 
 X = np.random.default_rng(0).normal(size=(16, 5)).astype("float32")
 NUMBERS = X[:, 0]
@@ -148,3 +150,53 @@ def test_a_single_column_is_no_one_hot_row(tmp_path, units, expected):
     rows = np.eye(4, dtype="float32")[CLASSES][:, :units]
     stack = [layers.Dense(units, activation="sigmoid")]
     assert output(tmp_path, stack, "categorical_crossentropy", rows)["encoding"] == expected
+
+
+def first_of_batch(y_true, y_pred):
+    return ops.mean(ops.square(y_pred[0] - y_pred[1])) + 0 * ops.mean(y_true)
+
+
+def first_of_row(y_true, y_pred):
+    return ops.mean(ops.square(y_pred[:, 0] - y_pred[:, 1])) + 0 * ops.mean(y_true)
+
+
+def first_beside_all(y_true, y_pred):
+    return ops.mean(ops.square(y_pred - y_pred[0])) + 0 * ops.mean(y_true)
+
+
+@pytest.mark.parametrize(
+    ("expected", "loss"), [(True, first_of_batch), (False, first_of_row), (False, first_beside_all), (False, "mse")]
+)
+def test_loss_that_reads_single_samples_of_a_batch(expected, loss, tmp_path):
+    """It is the batch that is read at fixed places only, not the numbers of each answer."""
+    assert output(tmp_path, [layers.Dense(2)], loss, X[:, :2])["single_samples"] is expected
+
+
+def test_layer_that_makes_an_output_is_named(tmp_path):
+    """A dropout behind the answers is seen as what it is."""
+    assert output(tmp_path, [layers.Dense(1), layers.Dropout(0.5)], "mse", NUMBERS)["layer"] == "Dropout"
+
+
+@pytest.mark.parametrize(("expected", "changed"), [(True, False), (False, True)])
+def test_variable_of_a_loss_that_nobody_changes(expected, changed, tmp_path):
+    """What is changed by hand on the way, as the weight of a penalty is, counts as changed."""
+    variable = tf.Variable(1.0)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1)])
+    model.compile("sgd", lambda y_true, y_pred: ops.mean(ops.square(y_true - variable * y_pred)))
+    change = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: variable.assign_add(float(changed)))
+    callback = HealthCallback(**quiet(tmp_path))
+    model.fit(X, NUMBERS[:, None], batch_size=8, verbose=0, callbacks=[change, callback])
+    run = load_run(callback.run_dir)
+    assert run.sites[Site("loss", "batch")]["forgotten"] is expected
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+@pytest.mark.parametrize(("expected", "axis"), [(True, -1), (False, 1)])
+def test_softmax_over_one_thing_is_seen_inside_a_layer(expected, axis, tmp_path):
+    """Scores of a sequence have their steps on the axis before the last."""
+    weighed = layers.Lambda(lambda x: ops.sum(x * ops.softmax(x, axis=axis), axis=1), name="weighed")
+    model = keras.Sequential([keras.Input((5,)), layers.Reshape((5, 1)), weighed, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    run = watched(tmp_path, model, X, NUMBERS, "activation.mean")
+    found = {site.name: one["softmax_of_one"] for site, one in run.sites.items() if site.kind == "activation"}
+    assert next(value for name, value in found.items() if name.endswith("weighed")) is expected

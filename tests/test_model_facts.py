@@ -68,6 +68,7 @@ def test_a_layer_is_recorded_as_it_was_built():
         "units": 3,
         "rate": None,
         "use_bias": True,
+        "adapted": None,
         "frozen": False,
         "nested": False,
         "depth": 0,
@@ -498,3 +499,12 @@ def test_every_fact_is_in_the_guide(tmp_path):
     assert listed.pop("optimizer") <= found.pop("optimizer") | {"schedule", "learning_rate_schedule"}
     assert listed.pop("layer") == set(runpy.run_path(str(ROOT / "docs/generator/words.py"))["RECORDED"]["layer"])
     assert listed == found
+
+
+def test_normalization_that_saw_no_data_is_told_from_others():
+    """Numbers it was made with are as good as those of some data."""
+    shown, told, empty = layers.Normalization(), layers.Normalization(mean=0.0, variance=1.0), layers.Normalization()
+    shown.adapt(np.arange(6.0).reshape(3, 2))
+    _, found, failed = collect(compiled(shown, told, empty, inputs=(2,)), {}, [])
+    assert failed == []
+    assert [attributes["adapted"] for _, attributes, _ in found] == [True, True, False]

@@ -179,6 +179,41 @@ def test_feature_that_is_the_target_is_found(tmp_path):
         assert values(run, "input", "", "target_correlation") == pytest.approx([largest, np.nan], nan_ok=True, abs=1e-5)
 
 
+def shares_of_placeholders(folder, x):
+    """Return `placeholder_share` of each batch."""
+    model = keras.Sequential([keras.Input(x.shape[1:]), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    run = watched(folder, model, x, np.zeros((len(x), 1)), "input.placeholder_share")
+    return values(run, "input", "", "placeholder_share")
+
+
+@pytest.mark.parametrize(
+    ("expected", "value", "places"), [(0.25, -999.0, 8), (0.25, 9999.0, 8), (0.0, -1.0, 8), (0.0, -999.0, 1)]
+)
+def test_value_that_stands_for_missing(expected, value, places, tmp_path):
+    """It lies far from all others and repeats; one that is near, or was seen once, may be a measurement."""
+    x = noise(32, 3)
+    x[:places, 1] = value
+    assert shares_of_placeholders(tmp_path, x) == pytest.approx([expected])
+
+
+def test_switch_is_no_value_that_stands_for_missing(tmp_path):
+    """Of a feature of two values neither is far from numbers that differ."""
+    x = noise(32, 3)
+    x[:, 1] = np.arange(32) % 4 == 0
+    assert shares_of_placeholders(tmp_path, x) == [0.0]
+
+
+def test_answers_among_the_inputs_are_counted(tmp_path):
+    """Each word is compared with the label at its own place."""
+    words = np.arange(64).reshape(16, 4) % 5
+    labels = np.where(np.arange(4) == 0, 4 - words, words)
+    model = keras.Sequential([keras.Input((4,)), layers.Embedding(5, 3), layers.Dense(5, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    run = watched(tmp_path, model, words, labels, "input.answer_fraction")
+    assert values(run, "input", "", "answer_fraction") == pytest.approx([np.mean(words == labels)])
+
+
 def test_words_are_hashed_as_the_integers_that_they_are(tmp_path):
     """Two token ids that float32 cannot tell apart are two samples."""
     x = np.array([[1 << 24], [(1 << 24) + 1]] * 2, "int64")

@@ -41,6 +41,6 @@ class Forgotten:
     def settle(self) -> None:
         """Record which of them did not change."""
         for one, left, before in self._began.values():
-            drawn = looks_drawn(left.variable, initializer_of(left.variable, left.layer))
+            drawn = left.layer is None or looks_drawn(left.variable, initializer_of(left.variable, left.layer))
             still = np.array_equal(first_values(left.variable, _LOOKED_AT), before, equal_nan=True)
             self.journal.seen([Located(one.site, None, one.attributes | {"forgotten": drawn if still else False})])

@@ -106,7 +106,7 @@ def first_values(variable: Any, most: int) -> NDArray[Any]:
     """Return the first rows of a variable, of its own dtype: one at least, and else at most so many elements."""
     shape = tuple(int(size) for size in variable.shape)
     if not shape:
-        return np.asarray(keras.ops.convert_to_numpy(variable))
+        return np.asarray(variable.numpy())
     rows = max(1, most * shape[0] // max(math.prod(shape), 1))
     return np.asarray(keras.ops.convert_to_numpy(variable[:rows]))
 

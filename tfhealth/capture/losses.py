@@ -8,8 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfhealth.capture import outputs
+from tfhealth.capture.behind import variable_of_its_own
 from tfhealth.capture.facts.fit import compile_facts
-from tfhealth.capture.sites import Located
+from tfhealth.capture.sites import LeftOut, Located
 from tfhealth.capture.tap import Tap
 from tfhealth.series import Attribute, Site
 
@@ -37,7 +38,10 @@ def locate(tap: Tap, model: Any, located: Sequence[Located], note: Callable[[str
         "own": own,
         "position": 0,
     }
-    whole = Located(outputs.LOSS_SITE, tap.total_loss, attributes | {"loss_weight": None})
+    variable = variable_of_its_own(tap, model) if own else None
+    left_out = None if variable is None else LeftOut(variable, None)
+    attributes["forgotten"] = None if left_out else False
+    whole = Located(outputs.LOSS_SITE, tap.total_loss, attributes | {"loss_weight": None}, left_out=left_out)
     return [whole, *_of_outputs(tap, model, found, weighted)]
 
 
@@ -67,6 +71,7 @@ def _of_outputs(
             "chance": None if guess is None else factor * guess,
             "loss_weight": factor,
             "position": position,
+            "forgotten": False,
         }
         known = f"{name} output" if name == outputs.LOSS_SITE.name else str(name)
         yield Located(Site("loss", known), factor * tf.cast(value, tf.float32), attributes)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras.layers import Embedding
 
+from tfhealth.capture.behind import reads_single_samples
 from tfhealth.capture.broadcasting import broadcasts
 from tfhealth.capture.layers import activation_name, snake_case, weighted
 from tfhealth.capture.tap import Tap
@@ -49,7 +50,10 @@ def locate(tap: Tap, model: Any) -> Iterator[tuple[Site, Any, dict[str, Attribut
         label = _label_of(labels, path, name, place if len(labels) == len(predictions) else None)
         attributes = _prediction_attributes(prediction, label, _describe(compiled[place]))
         attributes["broadcast"] = broadcasts(prediction, label, attributes["loss"], tap)
-        attributes["activation"] = activation_of(prediction) or _named_activation(prediction, tap)
+        attributes["single_samples"] = reads_single_samples(prediction, tap)
+        layer = _layer_of(prediction, tap)
+        attributes["layer"] = None if layer is None else type(layer).__name__
+        attributes["activation"] = activation_of(prediction) or (None if layer is None else activation_name(layer))
         attributes["inner_activation"] = activation_of(_behind(prediction))
         attributes["off_axis"] = _off_axis(prediction, tap, compiled[place])
         attributes["selective"] = _selective(prediction, compiled[place])
@@ -183,11 +187,11 @@ def _prediction_attributes(
     return attributes
 
 
-def _named_activation(prediction: Any, tap: Tap) -> str | None:
-    """Return the activation of the layer whose output the prediction is."""
+def _layer_of(prediction: Any, tap: Tap) -> Any:
+    """Return the layer whose output the prediction is; None where it is computed from that of one."""
     for call in reversed(tap.calls):
         if any(tensor is prediction for tensor in call.outputs) and not isinstance(call.layer, keras.Model):
-            return activation_name(call.layer)
+            return call.layer
     return None
 
 

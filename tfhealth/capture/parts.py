@@ -125,8 +125,9 @@ class Contexts:
             weights = self._class_weights(attributes)
             return _label_parts(attributes, tensor) | {"training": training, "weights": weights}
         if kind == "input":
+            told = {"target": self._target(), "answers": self._answers(tensor)}
             quantity = True if tensor.dtype.is_floating else None
-            return {"training": training, "loaded": _loaded(tensor), "target": self._target(), "quantity": quantity}
+            return {"training": training, "loaded": _loaded(tensor), "quantity": quantity} | told
         return self._prediction_parts(one) if kind == "prediction" else {"training": training}
 
     def _joint(self, one: Located, state: Callable[[str, tuple[int, ...]], Any]) -> dict[str, Any]:
@@ -148,6 +149,14 @@ class Contexts:
             return None
         shape = labels[0].tensor.shape
         return labels[0].tensor if shape.rank == 1 or (shape.rank == 2 and shape[-1] == 1) else None
+
+    def _answers(self, tensor: Any) -> Any:
+        """Return the labels of the only output, where each sample has several and as many as an input; else None."""
+        labels = [one.tensor for one in self.located if one.site.kind == "label"]
+        sizes = tensor.shape[1:].num_elements()
+        if len(labels) != 1 or not sizes or sizes == 1:
+            return None
+        return labels[0] if _alike(tensor, labels[0]) else None
 
     def _class_weights(self, attributes: Mapping[str, Attribute]) -> Any:
         """Return the weight of each sample, float32[B], for labels of one class each; None where there is none."""

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfhealth.capture import outputs
+from tfhealth.capture.behind import softmaxes_of_one
 from tfhealth.capture.depth import behind, depths, fixed, unread
 from tfhealth.capture.facts import graph as graphs
 from tfhealth.capture.facts.paths import joined
@@ -24,7 +25,7 @@ __all__ = ["LeftOut", "Located", "frozen", "locate", "untapped"]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A variable that a step reads and gives to no optimizer, and the layer that owns it."""
+    """A variable that a step reads and gives to no optimizer, and the layer that owns it; None of a loss's own."""
 
     variable: Any
     layer: Any
@@ -134,6 +135,7 @@ def _variable_sites(update: Updated, attributes: dict[str, Attribute]) -> list[L
 def _activations(tap: Tap, ends: Sequence[Called], depth: Sequence[int]) -> Iterator[Located]:
     seen: dict[str, int] = {}
     last = {id(call) for call in ends}
+    constant = softmaxes_of_one(tap)
     passed_on: set[int] = set()  # outputs of weighted layers that are not read before their activation
     for position, call in enumerate(tap.calls):
         layer = call.layer
@@ -157,6 +159,7 @@ def _activations(tap: Tap, ends: Sequence[Called], depth: Sequence[int]) -> Iter
                 "output": id(call) in last,
                 "weighted": has_weights,
                 "recurrent": isinstance(layer, keras.layers.RNN),
+                "softmax_of_one": id(call) in constant,
                 "units": tensor.shape[-1] if tensor.shape.rank else 1,
                 "shape": str(tuple(tensor.shape)),
             }

@@ -75,9 +75,20 @@ def _attributes(layer: Any, nested: bool) -> dict[str, Attribute]:
         "units": _units(layer),
         "rate": float(layer.rate) if is_dropout(layer) else None,
         "use_bias": _flag(getattr(layer, "use_bias", None)),
+        "adapted": _adapted(layer),
         "frozen": bool(learned) and not any(variable.trainable for variable in learned),
         "nested": nested,
     }
+
+
+def _adapted(layer: Any) -> bool | None:
+    """Whether a Normalization knows mean and variance of some data, from `adapt` or told; None of other layers."""
+    if not isinstance(layer, keras.layers.Normalization) or not layer.built:
+        return None
+    if layer.input_mean is not None:
+        return True
+    mean, variance = layer.adapt_mean.numpy(), layer.adapt_variance.numpy()
+    return bool((mean != 0).any() or (variance != 1).any())
 
 
 def _own(layer: Any) -> list[Any]:

@@ -36,6 +36,7 @@ def model_facts(model: Any) -> dict[str, Attribute]:
         "class": type(model).__name__,
         "built": bool(model.built),
         "layers": len(model.layers),
+        "inputs": len(inputs) if (inputs := getattr(model, "inputs", None)) else None,
         "dtype_policy": str(model.dtype_policy.name),
         "metrics": ", ".join(str(name) for name in model.metrics_names),
     }

@@ -17,7 +17,7 @@ _MIX = (0x2545F4914F6CDD1D, 0x369DEA0F31A53F85)  # odd, and of no pattern
 _LOW, _HIGH, _TOP, _PARTS = 1 << 20, 1 << 32, 1 << 40, 1 << 24
 _SLOTS = 1 << 18
 _FEW = 1 << 14  # features whose factors are made while tracing
-_FEWEST = 16  # samples of which a feature does not follow a target by chance
+_FEWEST = 16  # samples of which a feature does not follow a target, or leave a gap, by chance
 
 
 def moments(context: Context) -> tuple[Any, Any]:
@@ -130,10 +130,36 @@ def _equal_neighbors(context: Context) -> Any:
     return tf.math.count_nonzero(tf.equal(context.x[1:], context.x[:-1]), dtype=tf.float32)
 
 
+def _placeholder_share(context: Context) -> Any:
+    """Return the largest share of samples that hold one far value at either end of a feature."""
+    if context.x.shape.rank != 2 or not context.tensor.dtype.is_floating:
+        return tf.constant(0.0)
+    ascending = tf.sort(context.x, axis=0)
+    share = tf.maximum(_far_share(ascending, context.samples), _far_share(-ascending[::-1], context.samples))
+    return tf.where(context.length >= _FEWEST, tf.reduce_max(share), 0.0)
+
+
+def _far_share(ascending: Any, samples: Any) -> Any:
+    """Return, of each feature, the share of samples with its smallest value; 0 where that is near, or found once."""
+    lowest, highest = ascending[:1], ascending[-1:]
+    others = ascending > lowest
+    count = tf.reduce_sum(tf.cast(others, tf.float32), axis=0)
+    nearest = tf.reduce_min(where(others, ascending, float("inf")), axis=0)
+    repeats = tf.equal(ascending[1:], ascending[:-1]) & others[:-1]
+    single = tf.reduce_sum(tf.cast(repeats, tf.float32), axis=0) <= 0.1 * count
+    far = nearest - lowest[0] > highest[0] - nearest
+    found = single & far & (count >= _FEWEST / 2) & (count <= samples - 2)
+    return tf.where(found, 1 - count / samples, 0.0)
+
+
 def _target_correlation(context: Context) -> Any:
-    """Return the largest |r| of a feature with the target; a target of another length belongs to other samples."""
+    """Return the largest |r| of a feature with the target; a target of another length belongs to other samples.
+
+    Of one number a sample NaN: there is nothing to choose it from.
+    """
     y = tf.reshape(tf.cast(context.part("target"), tf.float32), [-1])
-    known = tf.equal(tf.size(y), context.length) & (context.length >= _FEWEST)
+    several = tf.size(context.x) > context.length
+    known = tf.equal(tf.size(y), context.length) & (context.length >= _FEWEST) & several
     count = tf.minimum(tf.size(y), context.length)
     x, y = tf.reshape(context.x, [context.length, -1])[:count], y[:count] - tf.reduce_mean(y)
     _, variance = context.once(moments)
@@ -141,6 +167,15 @@ def _target_correlation(context: Context) -> Any:
     spread = tf.sqrt(tf.reshape(variance, [-1]) * tf.reduce_mean(tf.square(y)))
     largest = tf.reduce_max(tf.math.divide_no_nan(tf.abs(covariance), spread))
     return tf.where(known, tf.minimum(largest, 1.0), float("nan"))
+
+
+def _answer_count(context: Context) -> Any:
+    """Return how many elements equal the label at their place; 0 where labels have other axes."""
+    answers = context.parts.get("answers")
+    if answers is None:
+        return tf.constant(0.0)
+    equal = tf.equal(tf.reshape(tf.cast(answers, tf.float32), [-1]), tf.reshape(context.x, [-1]))
+    return tf.reduce_sum(tf.cast(equal, tf.float32))
 
 
 def _seen_samples(context: Context) -> Any:
@@ -174,7 +209,9 @@ REDUCTIONS: dict[str, Reduction] = {
     "duplicate_count": _duplicate_count,
     "trailing_zeros": _trailing_zeros,
     "equal_neighbors": _equal_neighbors,
+    "placeholder_share": _placeholder_share,
     "target_correlation": _target_correlation,
+    "answer_count": _answer_count,
     "seen_samples": _seen_samples,
 }
 

@@ -57,7 +57,9 @@ SUMS = (
     Sum("duplicate_count"),
     Sum("trailing_zeros"),
     Sum("equal_neighbors"),
+    Sum("placeholder_share", "max"),
     Sum("target_correlation", "max"),
+    Sum("answer_count"),
     Sum("seen_samples"),
 )
 
@@ -183,13 +185,35 @@ STATISTICS = (
         seldom=("input",),
     ),
     Statistic(
+        "placeholder_share",
+        ("input",),
+        ("placeholder_share",),
+        same("placeholder_share"),
+        "share",
+        "of the feature where it is largest, share of samples that hold one and the same value, its smallest or "
+        "largest, farther from all other values than these are from each other, which hardly repeat; 0 for fewer than "
+        "16 samples, and where a sample is no row of features",
+        SHARE,
+        seldom=("input",),
+    ),
+    Statistic(
         "target_correlation",
         ("input",),
         ("target_correlation",),
         same("target_correlation"),
         "",
         "largest size of Pearson's correlation of a feature with a target that is one number for each sample; NaN for "
-        "fewer than 16 samples",
+        "fewer than 16 samples, and where a sample is one number itself",
+        SHARE,
+        seldom=("input",),
+    ),
+    Statistic(
+        "answer_fraction",
+        ("input",),
+        ("answer_count", "count"),
+        over("answer_count", "count"),
+        "share",
+        "share of elements equal to the label at the same place of a sample; 0 where labels have other axes",
         SHARE,
         seldom=("input",),
     ),

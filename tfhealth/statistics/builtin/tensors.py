@@ -85,7 +85,7 @@ STATISTICS = (
     ),
     Statistic(
         "zero_fraction",
-        (*INPUT, "activation", "gradient"),
+        (*INPUT, *LABEL, "activation", "gradient"),
         ("zero_count", "count"),
         over("zero_count", "count"),
         "share",
