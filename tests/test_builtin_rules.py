@@ -100,6 +100,7 @@ RECORDED = {
         "output": False,
         "weighted": True,
         "recurrent": False,
+        "penalized": False,
         "softmax_of_one": False,
         "units": 64,
         "shape": "(None, 64)",

@@ -53,8 +53,8 @@ RECORDED = {
         *_TASK,
     ),
     "activation": (
-        *("layer", "activation", "position", "depth", "output", "weighted", "recurrent", "softmax_of_one"),
-        *("units", "shape"),
+        *("layer", "activation", "position", "depth", "output", "weighted", "recurrent"),
+        *("penalized", "softmax_of_one", "units", "shape"),
     ),
     "gradient": (*_VARIABLE, "connected", "scaled", "negated"),
     "weight": _VARIABLE,

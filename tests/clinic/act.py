@@ -51,6 +51,19 @@ def code_that_never_fires() -> Program:
     return compiled(model, PIXELS, PIXELS, loss="mse", epochs=8)
 
 
+def sparse_features(strength: float) -> Program:
+    hidden = layers.Dense(64, activation="relu", activity_regularizer=keras.regularizers.L1(strength))
+    return classifier(hidden, optimizer=keras.optimizers.Adam(0.01))
+
+
+def features_pressed_to_zero() -> Program:
+    return sparse_features(10.0)
+
+
+def features_kept_sparse() -> Program:
+    return sparse_features(1e-4)
+
+
 def sigmoid_with_wide_kernels() -> Program:
     wide = keras.initializers.RandomNormal(stddev=5.0)
     hidden = layers.Dense(32, activation="sigmoid", kernel_initializer=wide)
@@ -86,6 +99,7 @@ PAIRS = [
     Pair("act.dead-relu", filters_pushed_below_zero, cnn_with_dropout),
     Pair("act.dead-relu", normalized_below_zero, dense_on_pixels),
     Pair("act.dead-relu", code_that_never_fires, autoencoder),
+    Pair("act.dead-relu", features_pressed_to_zero, features_kept_sparse),
     Pair("act.saturated", sigmoid_with_wide_kernels, binary_cancer),
     Pair("act.saturated", tanh_behind_a_large_scale, four_layers_tanh),
     Pair("act.std-range", scaled_down_in_the_middle, mild_regularization),

@@ -159,6 +159,7 @@ def _activations(tap: Tap, ends: Sequence[Called], depth: Sequence[int]) -> Iter
                 "output": id(call) in last,
                 "weighted": has_weights,
                 "recurrent": isinstance(layer, keras.layers.RNN),
+                "penalized": getattr(layer, "activity_regularizer", None) is not None,
                 "softmax_of_one": id(call) in constant,
                 "units": tensor.shape[-1] if tensor.shape.rank else 1,
                 "shape": str(tuple(tensor.shape)),

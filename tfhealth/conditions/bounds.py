@@ -149,8 +149,10 @@ def _examined(bound: Bound, values: Floats, judged: Mask, steps: Ints, clock: Cl
     """Do the work of `breached`, and return also where all that was looked at could be compared."""
     if bound.test in ("all", "any"):
         masks, shown, known = zip(*(_examined(one, values, judged, steps, clock) for one in bound.nested), strict=True)
-        combine = np.logical_and if bound.test == "all" else np.logical_or
-        return combine.reduce(masks), shown[0], np.logical_and.reduce(known)
+        comparable = np.logical_and.reduce(known)
+        if bound.test == "all":
+            return np.logical_and.reduce(masks), shown[0], comparable
+        return np.logical_or.reduce(masks), np.select(masks, shown, shown[0]), comparable  # of the test that holds
     if bound.not_ is not None:
         mask, seen, comparable = _examined(bound.not_, values, judged, steps, clock)
         return ~mask & comparable, seen, comparable
