@@ -249,7 +249,7 @@ def test_groups_of_causes_of_a_pack_are_new(tmp_path: Path):
     rule = RULE.replace("examples:", "explained_by: [house, large-rate]\nexamples:")
     files = {"checklist.yaml": f"{ROWS}causes: {{house: [acme.seed]}}\n", "rules/ACT901-x.yaml": rule}
     checklist = load_checklist(make_pack(tmp_path / "a", files=files))
-    assert checklist.causes_of(checklist.rules[0]) == ("acme.seed", "OPT001", "OPT002", "OPT003", "OPT004")
+    assert checklist.causes_of(checklist.rules[0]) == ("acme.seed", "OPT001", "OPT002", "OPT003", "OPT004", "OPT019")
     files["checklist.yaml"] = files["checklist.yaml"].replace("house", "large-rate")
     with pytest.raises(RuleError) as caught:
         load_checklist(make_pack(tmp_path / "b", files=files))

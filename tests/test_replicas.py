@@ -18,7 +18,7 @@ from tfhealth.statistics import find
 
 ROOT = Path(__file__).parent.parent
 PER_PART = {
-    *(("input", name) for name in ("feature_scale", "largest_feature_std", "feature_offset")),
+    *(("input", name) for name in ("feature_scale", "largest_feature_std", "feature_offset", "autocorrelation")),
     *(("label", name) for name in ("imbalance", "classes_seen", "majority_share")),
     *(("label", name) for name in ("class_mixing", "class_shift", "class_order")),
     ("prediction", "top_class_share"),
