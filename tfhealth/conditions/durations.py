@@ -68,10 +68,14 @@ def since(mask: Mask, panel: Panel, lasting: Lasting, clock: Clock) -> Ints:
         return _start(mask, panel.steps, lasting, clock)
     # Sites that were measured at other steps than their neighbors: each by its own probes, a gap is no break.
     found = np.full(len(mask), -1)
+    alike: dict[bytes, list[int]] = {}
     for row, measured in enumerate(panel.measured):
-        columns = np.flatnonzero(measured)
-        start = _start(mask[row : row + 1, columns], panel.steps[columns], lasting, clock)[0]
-        found[row] = columns[start] if start >= 0 else -1
+        alike.setdefault(measured.tobytes(), []).append(row)
+    for rows in alike.values():
+        columns = np.flatnonzero(panel.measured[rows[0]])
+        if len(columns):
+            start = _start(mask[rows][:, columns], panel.steps[columns], lasting, clock)
+            found[rows] = np.where(start >= 0, columns[start], -1)
     return found
 
 
