@@ -6,10 +6,11 @@ One fit a model, whose blocks of 20 steps take turns, in an order drawn anew eac
 with the default schedule, with every step probed, with `exact=True`, and with an eager second pass over every batch
 (what a callback must do that cannot see into the compiled step). Printed are ratios to the plain steps of the same fit,
 of lower quartiles and of medians: other work on a machine only ever adds time, so the lower quartile says what the code
-costs, and the median what a busy machine makes of it. The second plain mode shows how much of either is noise. Of the
-default schedule, whose steps differ, the ratio is the mean of those of plain and of probed steps, by how many there
-were. Tracing is left out there and stands by itself: what the probed step adds to the first steps of a fit, over what
-they take without it. Peaks of memory are those of processes that train, and those with the report.
+costs, and the median what a busy machine makes of it. The second plain mode shows how much of either is noise. Where
+steps differ each kind counts by how many there were: plain and probed ones of the default schedule, and with every step
+probed each of the seven of which one takes everything. Tracing is left out there and stands by itself: what the probed
+step adds to the first steps of a fit, over what they take without it. Peaks of memory are those of processes that
+train, and those with the report.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from models import MODELS
 from once import MODES, peaks, traces
 from turns import measured
 
+from tfhealth.capture.replica import SPACING
+
 _WARM = 40  # steps of each mode that do not count: in them everything compiles
 
 
@@ -29,21 +32,25 @@ def spread(seconds):
     return np.quantile(seconds, [0.25, 0.5])
 
 
-def of_default(seconds, tables, every_step):
+def of_sevens(seconds):
+    """Return the mean of what `spread` has of each of the seven steps of which one takes everything."""
+    return np.mean([spread(seconds[first::SPACING]) for first in range(SPACING)], 0)
+
+
+def of_default(seconds, tables):
     """Return the mean of plain and of probed steps, each as `spread` has it, by their numbers; and the share probed."""
     probed = np.zeros(len(seconds), bool)
     for table in tables:
         probed[table.steps[table.steps < len(seconds)]] = True
-    own = seconds[_WARM:][~probed[_WARM:]]
-    share = probed.mean()
-    return (1 - share) * spread(own) + share * every_step, share
+    share, late = probed.mean(), np.arange(len(seconds)) >= _WARM
+    return (1 - share) * spread(seconds[late & ~probed]) + share * spread(seconds[late & probed]), share
 
 
 def report_time(name, steps, quick, clock):
     """Measure and print what steps take."""
     batch, seconds, tables = measured(name, steps, quick, clock)
-    found = {mode: spread(one[_WARM:]) for mode, one in seconds.items()}
-    found["default"], share = of_default(seconds["default"], tables, found["every step"])
+    found = {mode: (of_sevens if mode == "every step" else spread)(one[_WARM:]) for mode, one in seconds.items()}
+    found["default"], share = of_default(seconds["default"], tables)
     plain = found.pop("plain")
     print(f"{name}: batch {batch}, {1000 * plain[0]:.2f} ms a step, default probes {share:.1%} of {steps} steps")
     for mode, one in found.items():

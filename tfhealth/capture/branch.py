@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from tfhealth.capture.reductions import SCOPE
 
-__all__ = ["where"]
+__all__ = ["call_if"]
 
 
-def where(wanted: Any, act: Callable[[], None]) -> None:
+def call_if(wanted: Any, act: Callable[[], None]) -> None:
     """Have `act` done where `wanted`, a bool scalar, holds.
 
     `tf.cond` makes the ops of its branches part of the step, whose executor visits all of them even where nothing is to

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhealth.capture import losses, rates, sites
-from tfhealth.capture.branch import where
+from tfhealth.capture.branch import call_if
 from tfhealth.capture.extras import Extras
 from tfhealth.capture.idle import idle_dropouts
 from tfhealth.capture.measured import Measured, Wanting
@@ -22,7 +22,7 @@ from tfhealth.capture.parts import Contexts
 from tfhealth.capture.patches import installed
 from tfhealth.capture.pooling import apart, pooled
 from tfhealth.capture.reductions import SCOPE
-from tfhealth.capture.replica import Replica, replicas_of
+from tfhealth.capture.replica import Replica, Rhythm, replicas_of
 from tfhealth.capture.rows import Layout, stamp
 from tfhealth.capture.sites import Located
 from tfhealth.capture.tap import Tap
@@ -50,6 +50,11 @@ class Probes:
         flags: looks for NaN and Inf in every step; None: nothing does.
         extras: keeps what was asked for beside the statistics; None: nothing was.
         thinned: whether statistics that change slowly are left out of most steps.
+        apart: whether steps with these and steps without are compiled apart, which is for executions of one step each.
+
+    Attributes:
+        whole: whether the execution that is expected, or traced, is probed for every statistic; None: each step of it
+            finds out on the device.
     """
 
     model: Any
@@ -63,6 +68,8 @@ class Probes:
     flags: Flags | None = None
     extras: Extras | None = None
     thinned: bool = True
+    apart: bool = False
+    whole: bool | None = field(init=False, default=None)
     _expected: int = -1
     _pending: int = 0
     _apart: bool = False
@@ -70,6 +77,7 @@ class Probes:
 
     def __post_init__(self) -> None:
         self.replicas = replicas_of(self.strategy, self.first_step, self.capacity)
+        self._rhythm = Rhythm(self.first_step)
 
     def expect(self, step: int, count: int) -> None:
         """Prepare for one execution, of `count` steps at most; `step` steps were taken before it."""
@@ -79,6 +87,8 @@ class Probes:
                 replica.counter.assign(tf.constant(step, tf.int64), read_value=False)
         self._expected = step + count
         self._pending += count
+        if self.apart:
+            self.whole = self._rhythm.whole(step)
         if self.flags is not None:
             self.flags.expect(step, count)
         if self.extras is not None:
@@ -139,12 +149,12 @@ class Probes:
                 self.flags.write(located)
             if not self.plan.requests:
                 return
-        replica, extras = self._here(), self.extras
-        if extras is not None:
-            tensor = self.contexts(tap, located, replica).tensor
+        replica = self._here()
+        contexts = self.contexts(tap, located, replica)
+        if self.extras is not None:
             with tf.control_dependencies(batch):
-                extras.count(located, tensor, self.replicas, replica)
-        self._write_rows(located, self.contexts(tap, located, replica), replica, batch)
+                self.extras.count(located, contexts.tensor, self.replicas, replica)
+        self._write_rows(located, contexts, replica, batch)
 
     def _write_rows(
         self, located: Sequence[Located], contexts: Contexts, replica: Replica, batch: Sequence[Any]
@@ -158,19 +168,26 @@ class Probes:
                 return
         self.seen(located)
         step = stamp(replica.counter)
-
-        def whole() -> None:
-            # Computed here from the step's own tensors: what enters a branch is kept in memory for it.
-            self._write_row(wanted.measured(contexts.anew(), (), seldom=True, known=often.sums), step, replica)
-            if self.extras is not None:
-                self.extras.write(located, self.replicas, replica)
-            replica.was_whole()
-
         with tf.control_dependencies(batch):
             self._write_row(often, step, replica)
-            if wanted.any_seldom or self.extras is not None:
-                where(replica.whole(), whole)
+            if self.whole:
+                seldom = wanted.measured(contexts, batch, seldom=True, known=often.sums)
+                self._write_seldom(seldom, step, located, replica)
+            elif self.whole is None and (wanted.any_seldom or self.extras is not None):
+
+                def act() -> None:
+                    # Computed there from the step's own tensors: what enters a branch is kept in memory for it.
+                    measured = wanted.measured(contexts.anew(), (), seldom=True, known=often.sums)
+                    self._write_seldom(measured, step, located, replica)
+                    replica.was_whole()
+
+                call_if(replica.whole(), act)
             replica.counter.assign_add(1)
+
+    def _write_seldom(self, measured: Measured, step: Any, located: Sequence[Located], replica: Replica) -> None:
+        self._write_row(measured, step, replica)
+        if self.extras is not None:
+            self.extras.write(located, self.replicas, replica)
 
     def _write_row(self, measured: Measured, step: Any, replica: Replica) -> None:
         if measured.wanted:

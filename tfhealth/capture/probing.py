@@ -19,7 +19,9 @@ __all__ = ["of_testing", "of_training"]
 _ROWS = 64  # that fit on the device between two flushes
 
 
-def of_training(known: Known, plan: Plan, asked: Asked, first_step: int, count: int, exact: bool) -> Probes | None:
+def of_training(
+    known: Known, plan: Plan, asked: Asked, first_step: int, count: int, exact: bool, dense: bool
+) -> Probes | None:
     """Return the probes of a train step; None, and a note, where its steps cannot be probed.
 
     Args:
@@ -29,6 +31,7 @@ def of_training(known: Known, plan: Plan, asked: Asked, first_step: int, count: 
         first_step: optimizer steps taken before the fit.
         count: steps of one execution.
         exact: whether statistics are taken in a second pass.
+        dense: whether somebody wants to have steps probed one after the other.
     """
     journal, strategy = known.journal, known.model.distribute_strategy
     why = unsupported(strategy, exact)
@@ -39,6 +42,7 @@ def of_training(known: Known, plan: Plan, asked: Asked, first_step: int, count: 
     first = -1 if journal.steps_before else first_step  # a run that goes on had its first step
     told = (journal.note, journal.failed, known.seen)
     probes = Probes(known.model, strategy, plan, first, *told, max(_ROWS, 2 * count))
+    probes.apart = dense and count == 1
     probes.extras = Extras(asked, journal, probes.replicas, known.params)
     return probes
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfhealth.capture.rows import Layout, Ring, make_variables
 from tfhealth.series import Site
 
-__all__ = ["SPACING", "Replica", "elsewhere", "is_chief", "replicas_of", "unsupported"]
+__all__ = ["SPACING", "Replica", "Rhythm", "elsewhere", "is_chief", "replicas_of", "unsupported"]
 
 _DENSE = 20  # steps at the start that are probed for every statistic
 SPACING = 7  # then at most every seventh: a prime number, so that epochs do not show the same batches each time
@@ -66,6 +66,30 @@ class Replica:
             shapes = [((self.capacity, 2 + len(layout.columns)), tf.float32), ((), tf.int32)]
             self.rings[key] = Ring(layout, *make_variables(shapes, self.device))
         return self.rings[key]
+
+
+@dataclass(eq=False)
+class Rhythm:
+    """The host's own account of which steps are probed for every statistic, where it is asked before each of them.
+
+    Args:
+        first: optimizer steps taken before the first probed one.
+    """
+
+    first: int
+    _last: int = -1
+    _next: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._next = self.first
+
+    def whole(self, step: int) -> bool:
+        """Tell whether a step is; one that found no data comes again, and is then what it was."""
+        if step < self._next and step != self._last:
+            return False
+        early = step + 1 < self.first + _DENSE
+        self._last, self._next = step, step + (1 if early else SPACING)
+        return True
 
 
 def replicas_of(strategy: Any, step: int, capacity: int) -> list[Replica]:

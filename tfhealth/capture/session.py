@@ -74,7 +74,7 @@ class Session:
     _done: int = 0
     _began: float | None = None
     _was_probed: bool = False
-    _runs: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
+    _ran: set[tuple[bool, bool | None]] = field(default_factory=set)
     _last_flush: float = 0.0
     _flush_took: float = 0.0
 
@@ -109,7 +109,8 @@ class Session:
             self._make_probes()
 
     def _make_probes(self) -> None:
-        probes = of_training(self.known, self.plan, self.asked, self._first_step, self._count, self.exact)
+        fit = self._first_step, self._count, self.exact, self.schedule.dense
+        probes = of_training(self.known, self.plan, self.asked, *fit)
         if probes is None:
             return
         journal = self.journal
@@ -128,24 +129,26 @@ class Session:
 
     def batch_begin(self, batch: int) -> None:
         """Account for the last execution, and let the next one be probed where it is due; nothing is raised."""
-        try:
-            self._batch_begin(batch)
-        except Exception as error:  # `guarded` would be felt: this runs in every step
+        try:  # `guarded`, and every call, would be felt: this runs in every step
+            now = time.perf_counter()
+            if self._began is not None:
+                self._took(now - self._began)
+            self._step = self._epoch_base + batch
+            due = self.schedule.due(self._step, self._count)
+            self._was_probed = self._probed is not None and self._probed.probes.wanted(self._step, self._count, due)
+            if self._was_probed or (self.catch and not self.catch.told):
+                self._dispatch(self.model.train_function)
+            self._began = now
+        except Exception as error:
             self.journal.failed("schedule", error)
 
-    def _batch_begin(self, batch: int) -> None:
-        now = time.perf_counter()
-        if self._began is not None:
-            self._runs[self._was_probed] += 1
-            if self._runs[self._was_probed] > 1:  # the first of each kind compiles
-                self.schedule.took(now - self._began, self._was_probed)
-                self.resources.took(now - self._began, self._count)
-        self._step = self._epoch_base + batch
-        due = self.schedule.due(self._step, self._count)
-        self._was_probed = self._probed is not None and self._probed.probes.wanted(self._step, self._count, due)
-        if self._was_probed or (self.catch and not self.catch.told):
-            self._dispatch(self.model.train_function)
-        self._began = now
+    def _took(self, seconds: float) -> None:
+        """Take note of the last execution's wall time."""
+        variant = self._was_probed, self._probed.probes.whole if self._was_probed and self._probed else None
+        if variant in self._ran:
+            self.schedule.took(seconds, self._was_probed)
+            self.resources.took(seconds, self._count)
+        self._ran.add(variant)  # the first one of each compiles, and does not count
 
     def _dispatch(self, own: Any) -> None:
         if isinstance(own, StandIn):
@@ -157,7 +160,8 @@ class Session:
     def batch_end(self, batch: int) -> None:
         """Take note that an execution, whose last step has this number within the epoch, did find data."""
         self._done = max(self._done, self._epoch_base + batch + 1)
-        self.known.record_late()
+        if self.known.unbuilt:
+            self.known.record_late()
 
     def _dispatcher(self, own: Any) -> Callable[[Any], Any]:
         """Return a train function for one execution; the first thing it does is to put Keras's own back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,8 @@ class ProbedStep:
 
     def __post_init__(self) -> None:
         self._step = getattr(self.model, f"{self.kind}_step")
-        self._function = self._compiled()
+        variants = (True, False) if self.probes.apart else (None,)
+        self._functions = {one: self._compiled() for one in variants}
         self._made: tf.Variable | None = None
 
     def _compiled(self) -> Any:
@@ -73,11 +74,22 @@ class ProbedStep:
         self.probes.expect(step, count)
         return self._function(iterator)
 
+    @property
+    def _function(self) -> Any:
+        return self._functions[self.probes.whole]
+
+    def _timed(self, iterator: Any) -> AbstractContextManager[None]:
+        """Keep time of the data; where every step is probed only in those that take everything, for it is felt."""
+        if self.fetches is None or self.probes.whole is False:
+            return nullcontext()
+        return self.fetches.inside(iterator)
+
     def instead(self, own: Any, iterator: Any, step: int, count: int, given_up: Callable[[Exception], None]) -> Any:
         """Run one execution in the place of Keras's own function, which goes on where a probe fails."""
         try:
-            with self.fetches.inside(iterator) if self.fetches else nullcontext():
-                return self.run(iterator, step, count)
+            self.probes.expect(step, count)
+            with self._timed(iterator):
+                return self._function(iterator)
         except tf.errors.OpError as error:
             if SCOPE not in str(error):
                 raise

@@ -134,22 +134,37 @@ def _placeholder_share(context: Context) -> Any:
     """Return the largest share of samples that hold one far value at either end of a feature."""
     if context.x.shape.rank != 2 or not context.tensor.dtype.is_floating:
         return tf.constant(0.0)
-    ascending = tf.sort(context.x, axis=0)
-    share = tf.maximum(_far_share(ascending, context.samples), _far_share(-ascending[::-1], context.samples))
-    return tf.where(context.length >= _FEWEST, tf.reduce_max(share), 0.0)
+    low, high = (_far_share(one, context.samples) for one in (context.x, -context.x))
+    # Sorting takes long, and most data have no value that is far.
+    found = tf.cond(
+        tf.reduce_any((low > 0) | (high > 0)), lambda: _where_single(context.x, low, high), lambda: tf.constant(0.0)
+    )
+    return tf.where(context.length >= _FEWEST, found, 0.0)
 
 
-def _far_share(ascending: Any, samples: Any) -> Any:
+def _far_share(x: Any, samples: Any) -> Any:
     """Return, of each feature, the share of samples with its smallest value; 0 where that is near, or found once."""
-    lowest, highest = ascending[:1], ascending[-1:]
-    others = ascending > lowest
-    count = tf.reduce_sum(tf.cast(others, tf.float32), axis=0)
-    nearest = tf.reduce_min(where(others, ascending, float("inf")), axis=0)
-    repeats = tf.equal(ascending[1:], ascending[:-1]) & others[:-1]
-    single = tf.reduce_sum(tf.cast(repeats, tf.float32), axis=0) <= 0.1 * count
-    far = nearest - lowest[0] > highest[0] - nearest
-    found = single & far & (count >= _FEWEST / 2) & (count <= samples - 2)
-    return tf.where(found, 1 - count / samples, 0.0)
+    lowest, highest = tf.reduce_min(x, 0), tf.reduce_max(x, 0)
+    others = x > lowest
+    count = _number(others)
+    nearest = tf.reduce_min(where(others, x, float("inf")), 0)
+    far = nearest - lowest > highest - nearest
+    return tf.where(far & (count >= _FEWEST / 2) & (count <= samples - 2), 1 - count / samples, 0.0)
+
+
+def _where_single(x: Any, low: Any, high: Any) -> Any:
+    """Return the largest of these shares of the smallest and of the largest value where all others hardly repeat."""
+    ascending = tf.sort(x, axis=0)
+    repeats = tf.equal(ascending[1:], ascending[:-1])
+    above, below = ascending > ascending[:1], ascending < ascending[-1:]
+    single_above = _number(repeats & above[:-1]) <= 0.1 * _number(above)
+    single_below = _number(repeats & below[1:]) <= 0.1 * _number(below)
+    return tf.reduce_max(tf.maximum(tf.where(single_above, low, 0.0), tf.where(single_below, high, 0.0)))
+
+
+def _number(holds: Any) -> Any:
+    """Return of each feature how many samples hold."""
+    return tf.reduce_sum(tf.cast(holds, tf.float32), 0)
 
 
 def _target_correlation(context: Context) -> Any:
