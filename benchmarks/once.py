@@ -16,7 +16,8 @@ MODES = ("plain", "default", "every step")
 
 
 def traces(name, rounds):
-    """Return CPU seconds that fits pay once, one pair a round: without us, and what the probed step adds to it.
+    """Return CPU seconds that fits pay once, three a round: without us; what the probed step adds to it; and what it
+    adds where every step is probed, and steps that take everything are compiled apart.
 
     Each is that of a model which has just been compiled: tracing, compiling and one step. The probed step comes first,
     as in a fit, and Keras's own is traced after it.
@@ -29,23 +30,25 @@ def traces(name, rounds):
     from tfhealth.plan import Plan
     from tfhealth.rules import load_checklist
 
-    plan, pairs = Plan.of(load_checklist(None)), []
+    plan, found = Plan.of(load_checklist(None)), []
 
-    def took(watched):
+    def took(separate=None):
         model, batch = compiled(name)
         batches = iter(tf.data.Dataset.from_tensor_slices(data(model, batch)).batch(batch).repeat())
         began = time.process_time()
-        if watched:
+        if separate is not None:
             told = (lambda *_: None,) * 3
-            ProbedStep(model, Probes(model, model.distribute_strategy, plan, 0, *told)).run(batches, 0)
+            step = ProbedStep(model, Probes(model, model.distribute_strategy, plan, 0, *told, separate=separate))
+            for number in (0, 20, 21) if separate else (0,):  # of which the last takes less
+                step.run(batches, number)
         model.make_train_function(force=True)
         model.train_function(batches)
         return time.process_time() - began
 
     for _ in range(rounds + 1):
-        plain = took(watched=False)
-        pairs.append((plain, took(watched=True) - plain))
-    return pairs[1:]  # the first one starts TensorFlow up
+        plain = took()
+        found.append((plain, took(separate=False) - plain, took(separate=True) - plain))
+    return found[1:]  # the first one starts TensorFlow up
 
 
 def peaks(name, mode, rounds):

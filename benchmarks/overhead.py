@@ -60,9 +60,9 @@ def report_time(name, steps, quick, clock):
 
 def report_once(name, rounds):
     """Measure and print what a trace takes, and memory."""
-    plain, probed = zip(*traces(name, rounds), strict=True)
-    ratio = statistics.median(probed) / statistics.median(plain)
-    print(f"  extra trace  {ratio:6.3f} x   ({statistics.median(probed):.2f} s)", flush=True)
+    plain, *more = (statistics.median(one) for one in zip(*traces(name, rounds), strict=True))
+    for mode, seconds in zip(MODES[1:], more, strict=True):
+        print(f"  extra trace, {mode:<11} {seconds / plain:6.3f} x   ({seconds:.2f} s)", flush=True)
     (before, _), *watched = (peaks(name, mode, rounds) for mode in MODES)
     for mode, (trained, reported) in zip(MODES[1:], watched, strict=True):
         ratios = f"{trained / before:6.3f} x of {before / 2**20:.0f} MiB, with report {reported / before:.3f} x"

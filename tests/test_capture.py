@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
-from tests.asking import values, watched
+from tests.asking import asking, values, watched
 from tests.models import quiet
 from tfhealth import HealthCallback, load_run
 from tfhealth.capture import session
@@ -315,3 +316,27 @@ def test_what_changes_slowly_is_taken_seldom(executions, tmp_path):
     seldom = [*range(20), 26, 33]
     assert steps == {"gradient": [*range(40)], "weight": seldom, "update": seldom}
     assert len(values(run, "input", "", "seen_fraction")) == 22
+
+
+@pytest.mark.parametrize("executions", [1, 2])
+def test_step_that_found_no_data_comes_again_and_is_what_it_was(executions, tmp_path):
+    """At the end of data of unknown length nothing is written and nothing is passed over, here of step 26."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=executions)
+    x = np.random.default_rng(0).normal(size=(13, 4)).astype("float32")
+    batches = tf.data.Dataset.from_tensor_slices((x, x[:, :1])).filter(lambda *_: True).batch(1)
+    callback = asking(tmp_path, "gradient.norm", "weight.norm")
+    model.fit(batches, epochs=3, shuffle=False, verbose=0, callbacks=[callback])
+    run = load_run(callback.run_dir)
+    steps = {kind: run.panel(kind, "norm").steps.tolist() for kind in ("gradient", "weight")}
+    assert steps == {"gradient": [*range(39)], "weight": [*range(20), 26, 33]}
+
+
+def test_steps_that_are_probed_far_apart_all_take_everything(tmp_path):
+    """Of every eighth step nothing is left out."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+    run = watched(tmp_path, model, x, x[:, :1], "gradient.norm", "weight.norm", batch_size=1, every=8)
+    steps = {kind: run.panel(kind, "norm").steps.tolist() for kind in ("gradient", "weight")}
+    assert steps == {"gradient": [0, 8, 16, 24, 32], "weight": [0, 8, 16, 24, 32]}

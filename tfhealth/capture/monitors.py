@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -93,6 +93,6 @@ def _rate(model: Any) -> float | None:
     return None if rate is None else float(np.asarray(rate))
 
 
-def _named(callbacks: Iterator[Any] | Sequence[Any]) -> str:
+def _named(callbacks: Iterable[Any]) -> str:
     found = (f"{type(one).__name__}(monitor={one.monitor!r}, mode={one.mode!r})" for one in callbacks)
     return ", ".join(found) or "none"

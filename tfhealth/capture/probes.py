@@ -50,7 +50,7 @@ class Probes:
         flags: looks for NaN and Inf in every step; None: nothing does.
         extras: keeps what was asked for beside the statistics; None: nothing was.
         thinned: whether statistics that change slowly are left out of most steps.
-        apart: whether steps with these and steps without are compiled apart, which is for executions of one step each.
+        separate: whether steps with these and steps without are compiled apart, for executions of one step each.
 
     Attributes:
         whole: whether the execution that is expected, or traced, is probed for every statistic; None: each step of it
@@ -68,7 +68,7 @@ class Probes:
     flags: Flags | None = None
     extras: Extras | None = None
     thinned: bool = True
-    apart: bool = False
+    separate: bool = False
     whole: bool | None = field(init=False, default=None)
     _expected: int = -1
     _pending: int = 0
@@ -87,7 +87,7 @@ class Probes:
                 replica.counter.assign(tf.constant(step, tf.int64), read_value=False)
         self._expected = step + count
         self._pending += count
-        if self.apart:
+        if self.separate:
             self.whole = self._rhythm.whole(step)
         if self.flags is not None:
             self.flags.expect(step, count)

@@ -41,8 +41,7 @@ def of_training(
     _note_parts(strategy, journal)
     first = -1 if journal.steps_before else first_step  # a run that goes on had its first step
     told = (journal.note, journal.failed, known.seen)
-    probes = Probes(known.model, strategy, plan, first, *told, max(_ROWS, 2 * count))
-    probes.apart = dense and count == 1
+    probes = Probes(known.model, strategy, plan, first, *told, max(_ROWS, 2 * count), separate=dense and count == 1)
     probes.extras = Extras(asked, journal, probes.replicas, known.params)
     return probes
 

@@ -40,7 +40,7 @@ class ProbedStep:
 
     def __post_init__(self) -> None:
         self._step = getattr(self.model, f"{self.kind}_step")
-        variants = (True, False) if self.probes.apart else (None,)
+        variants = (True, False) if self.probes.separate else (None,)
         self._functions = {one: self._compiled() for one in variants}
         self._made: tf.Variable | None = None
 

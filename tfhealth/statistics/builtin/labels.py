@@ -209,7 +209,8 @@ STATISTICS = (
         ("autocorrelation",),
         same("autocorrelation"),
         "",
-        "Σ cᵢcᵢ₊₁ / Σ cᵢ² over the batch with c = x − mean, of labels that are no classes; near 0 for shuffled data",
+        "Σ cᵢcᵢ₊₁ / Σ cᵢ² over the batch with c = x − mean, of inputs, and of labels that are no classes; near 0 for "
+        "shuffled data",
         (-1.0, 1.0),
         seldom=("label", "input"),
     ),
