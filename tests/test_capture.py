@@ -318,6 +318,7 @@ def test_what_changes_slowly_is_taken_seldom(executions, tmp_path):
     assert len(values(run, "input", "", "seen_fraction")) == 22
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
 @pytest.mark.parametrize("executions", [1, 2])
 def test_step_that_found_no_data_comes_again_and_is_what_it_was(executions, tmp_path):
     """At the end of data of unknown length nothing is written and nothing is passed over, here of step 26."""

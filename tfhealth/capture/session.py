@@ -211,7 +211,11 @@ class Session:
     def _taken(self) -> int:
         """Steps taken in this fit; the last execution of an epoch may have had fewer than it was given."""
         steps = self._steps_per_epoch
-        return min(self._done, self._epoch_base + steps) if steps else self._done
+        if steps:
+            return min(self._done, self._epoch_base + steps)
+        # Of data whose length is not known the optimizer tells; one that does not count every step is no help.
+        told = facts.initial_step(self.model) - self._first_step if self._count > 1 else self._done
+        return told if self._done - self._count < told < self._done else self._done
 
     def _maybe_flush(self) -> None:
         if self._probed is None:  # given up in the execution that ended
