@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfhealth.capture.branch import call_if
 from tfhealth.capture.classes import shares_of
 from tfhealth.capture.fusion import FUSED_WITH_LOSS, fused
 from tfhealth.capture.rows import make_variables
@@ -66,16 +67,16 @@ class Sheet:
         parts = [self._part(form, one) for form, one in cut]
         self._traces.append((taken, parts))
 
-        def keep() -> Any:
+        def keep() -> None:
             for part, (form, one) in zip(parts, cut, strict=True):
                 part.values.assign(_padded(_FORMS[form](one, self.most), part.values))
                 shape = tf.shape(one.tensor, tf.int64)
                 part.shape.assign(tf.concat([[step], shape], 0))
             self._first.assign(tf.where(tf.equal(self._next, 0), step, self._first))
             self._next.assign(step + 1 + (step - self._first) // _PART)
-            return taken.assign(step + 1)
+            taken.assign(step + 1)
 
-        tf.cond(step >= self._next, keep, lambda: tf.identity(taken))
+        call_if(step >= self._next, keep)
 
     def _part(self, form: str, one: Located) -> _Part:
         static = one.tensor.shape

@@ -32,7 +32,7 @@ STATISTICS = (
         "√ of the mean over units of the variance over the batch; 0 where every sample has the same values, NaN for "
         "a batch of one",
         POSITIVE,
-        seldom=("label",),
+        seldom=("label", "prediction"),
     ),
     Statistic(
         "entropy",
