@@ -210,11 +210,13 @@ class Session:
     @property
     def _taken(self) -> int:
         """Steps taken in this fit; the last execution of an epoch may have had fewer than it was given."""
-        steps = self._steps_per_epoch
+        steps: int | None = self._steps_per_epoch
         if steps:
             return min(self._done, self._epoch_base + steps)
+        if self._count == 1:
+            return self._done
         # Of data whose length is not known the optimizer tells; one that does not count every step is no help.
-        told = facts.initial_step(self.model) - self._first_step if self._count > 1 else self._done
+        told = facts.initial_step(self.model) - self._first_step
         return told if self._done - self._count < told < self._done else self._done
 
     def _maybe_flush(self) -> None:
