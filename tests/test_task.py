@@ -72,16 +72,16 @@ def test_labels_that_are_the_inputs_make_an_autoencoder(mean, expected):
     assert task(sites, series)[0] == expected
 
 
-@pytest.mark.parametrize(("noise", "expected"), [(0.01, "autoencoder"), (1.0, "multilabel")])
+@pytest.mark.parametrize(("noise", "expected"), [(0.01, "autoencoder"), (0.7, "multilabel"), (1.0, "multilabel")])
 def test_labels_with_the_mean_of_the_inputs_are_copies_only_where_both_move_together(noise, expected):
-    """Rows of bits and other rows of bits have the same mean, and each batch of them has its own."""
+    """Rows of bits and others that share few bits with them have the same mean, and each batch of them has its own."""
     sites, series = output(ROWS | {"row_sum_error": 4.0}, units=8, label_shape=(None, 8))
     sites[Site("input", "dense")] = {"shape": "(None, 8)"}
-    rng, steps = np.random.default_rng(0), np.arange(20)
-    means = rng.normal(0.5, 0.025, 20)
+    rng, steps = np.random.default_rng(0), np.arange(60)
+    means = rng.normal(0.5, 0.025, 60)
     series[Probe(Site("label", "out"), "mean")] = Series(steps, means)
-    series[Probe(Site("label", "out"), "std")] = Series(steps, np.full(20, 0.5))
-    others = (1 - noise) * means + noise * rng.normal(0.5, 0.025, 20)
+    series[Probe(Site("label", "out"), "std")] = Series(steps, np.full(60, 0.5))
+    others = (1 - noise) * means + noise * rng.normal(0.5, 0.025, 60)
     series[Probe(Site("input", "dense"), "mean")] = Series(steps, others)
     assert task(sites, series) == (expected, "multihot")
 

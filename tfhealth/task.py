@@ -34,6 +34,7 @@ NEEDS = (
 
 _SPARSE = "sparse_categorical_crossentropy"
 _FEWEST, _STILL = 8, 1e-4  # batches that a correlation takes, and means that differ by less are the same
+_TOGETHER = 0.5  # correlation; of a thing with itself and noise of its own size it would be 0.7
 _MANY = 30  # whole numbers up to here may be classes where nothing but a metric says so
 
 _SAID = {
@@ -230,7 +231,7 @@ def _move_together(one: Floats, other: Floats, spread: float) -> bool:
     moving = min(np.std(one), np.std(other)) > _STILL * spread
     if len(one) < _FEWEST or not moving:
         return True
-    return bool(np.corrcoef(one, other)[0, 1] > 2 / np.sqrt(len(one)))
+    return bool(np.corrcoef(one, other)[0, 1] > max(_TOGETHER, 2 / np.sqrt(len(one))))
 
 
 def _extreme(
