@@ -92,7 +92,9 @@ def test_rows_are_kept_once_when_the_disk_gives_way(tmp_path):
 
 def test_ctrl_c_ends_a_training_as_without_us(tmp_path):
     """The process ends by the same signal, and the run is closed and judged on the way out."""
-    path = script(tmp_path, "os.kill(os.getpid(), signal.SIGINT)")
+    # A shell has what runs in its background ignore the signal, which the training would inherit from the tests.
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    path = script(tmp_path, f"{heard}, os.kill(os.getpid(), signal.SIGINT)")
     plain, watched = run(path, "-"), run(path, tmp_path / "runs")
     assert plain.returncode == watched.returncode == -signal.SIGINT
     assert watched.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1] == "KeyboardInterrupt"
