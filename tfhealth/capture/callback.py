@@ -152,8 +152,8 @@ class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc] # Keras is
         """Return the settings without a model or a run: what is copied or pickled watches a fit of its own."""
         state = {name: value for name, value in vars(self).items() if name != "_finalizer"}
         blank: dict[str, Any] = vars(keras.callbacks.Callback())  # no model, no parameters
-        unborn = dict.fromkeys(("others", "tried", "result", "run_dir", "_watch"))
-        return state | blank | unborn | {"told": dict(self.told)}
+        cleared = dict.fromkeys(("others", "tried", "result", "run_dir", "_watch"))
+        return state | blank | cleared | {"told": dict(self.told)}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HealthCallback:
         """Return a callback with the same settings and no run: tuners copy callbacks for every trial."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -10,7 +10,7 @@ from tfhealth.capture.extras import Asked, Extras
 from tfhealth.capture.journal import Journal
 from tfhealth.capture.known import Known
 from tfhealth.capture.probes import Probes
-from tfhealth.capture.replica import elsewhere, unsupported
+from tfhealth.capture.replica import SPACING, elsewhere, unsupported
 from tfhealth.capture.validation import ValidationProbes, asked_for
 from tfhealth.plan import Plan
 
@@ -20,7 +20,7 @@ _ROWS = 64  # that fit on the device between two flushes
 
 
 def of_training(
-    known: Known, plan: Plan, asked: Asked, first_step: int, count: int, exact: bool, dense: bool
+    known: Known, plan: Plan, asked: Asked, first_step: int, count: int, exact: bool, every: int | Literal["auto"]
 ) -> Probes | None:
     """Return the probes of a train step; None, and a note, where its steps cannot be probed.
 
@@ -31,7 +31,7 @@ def of_training(
         first_step: optimizer steps taken before the fit.
         count: steps of one execution.
         exact: whether statistics are taken in a second pass.
-        dense: whether somebody wants to have steps probed one after the other.
+        every: which steps are probed, as of `Schedule`.
     """
     journal, strategy = known.journal, known.model.distribute_strategy
     why = unsupported(strategy, exact)
@@ -41,7 +41,8 @@ def of_training(
     _note_parts(strategy, journal)
     first = -1 if journal.steps_before else first_step  # a run that goes on had its first step
     told = (journal.note, journal.failed, known.seen)
-    probes = Probes(known.model, strategy, plan, first, *told, max(_ROWS, 2 * count), separate=dense and count == 1)
+    separate = count == 1 and every != "auto" and every < SPACING
+    probes = Probes(known.model, strategy, plan, first, *told, max(_ROWS, 2 * count), separate=separate)
     probes.extras = Extras(asked, journal, probes.replicas, known.params)
     return probes
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tfhealth.capture.replica import SPACING
 from tfhealth.errors import UsageError
 
 __all__ = ["Schedule"]
@@ -56,11 +55,6 @@ class Schedule:
                 raise UsageError(f"windows must be pairs (first step, end), received {window!r}")
             if window[0] >= window[1]:
                 raise UsageError(f"a window must end after its first step, received {window!r}")
-
-    @property
-    def dense(self) -> bool:
-        """Whether every step, or one in a few, is asked for by number."""
-        return self.every != "auto" and self.every < SPACING
 
     def due(self, step: int, count: int = 1) -> bool:
         """Tell whether the execution of steps `step` … `step + count − 1` (counted within this fit) is probed."""

@@ -109,7 +109,7 @@ class Session:
             self._make_probes()
 
     def _make_probes(self) -> None:
-        fit = self._first_step, self._count, self.exact, self.schedule.dense
+        fit = self._first_step, self._count, self.exact, self.schedule.every
         probes = of_training(self.known, self.plan, self.asked, *fit)
         if probes is None:
             return

@@ -146,7 +146,7 @@ def _far_share(x: Any, samples: Any) -> Any:
     """Return, of each feature, the share of samples with its smallest value; 0 where that is near, or found once."""
     lowest, highest = tf.reduce_min(x, 0), tf.reduce_max(x, 0)
     others = x > lowest
-    count = _number(others)
+    count = _samples_where(others)
     nearest = tf.reduce_min(where(others, x, float("inf")), 0)
     far = nearest - lowest > highest - nearest
     return tf.where(far & (count >= _FEWEST / 2) & (count <= samples - 2), 1 - count / samples, 0.0)
@@ -157,13 +157,13 @@ def _where_single(x: Any, low: Any, high: Any) -> Any:
     ascending = tf.sort(x, axis=0)
     repeats = tf.equal(ascending[1:], ascending[:-1])
     above, below = ascending > ascending[:1], ascending < ascending[-1:]
-    single_above = _number(repeats & above[:-1]) <= 0.1 * _number(above)
-    single_below = _number(repeats & below[1:]) <= 0.1 * _number(below)
+    single_above = _samples_where(repeats & above[:-1]) <= 0.1 * _samples_where(above)
+    single_below = _samples_where(repeats & below[1:]) <= 0.1 * _samples_where(below)
     return tf.reduce_max(tf.maximum(tf.where(single_above, low, 0.0), tf.where(single_below, high, 0.0)))
 
 
-def _number(holds: Any) -> Any:
-    """Return of each feature how many samples hold."""
+def _samples_where(holds: Any) -> Any:
+    """Return how many samples of each feature it holds for, float32."""
     return tf.reduce_sum(tf.cast(holds, tf.float32), 0)
 
 
